@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using MetalMoe.Cpu.Simd;
+
+namespace MetalMoe.Cpu.Linear;
+
+/// <summary>
+/// The inner loop of prefill for the 256-value formats: 4 weight rows by 4 activation rows, 16 int32
+/// sums in registers over a block, then one fused multiply-add each into the accumulators.
+/// </summary>
+internal static unsafe class IntegerTile<L>
+    where L : struct, ILanes<L>
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBlock(
+        short* weights, float* weightScales, TokenRow* tokens, int block, float* accumulators)
+    {
+        short* x0 = (short*)tokens[0].Values + (block * 256);
+        short* x1 = (short*)tokens[1].Values + (block * 256);
+        short* x2 = (short*)tokens[2].Values + (block * 256);
+        short* x3 = (short*)tokens[3].Values + (block * 256);
+        L s00 = L.Zero, s01 = L.Zero, s02 = L.Zero, s03 = L.Zero;
+        L s10 = L.Zero, s11 = L.Zero, s12 = L.Zero, s13 = L.Zero;
+        L s20 = L.Zero, s21 = L.Zero, s22 = L.Zero, s23 = L.Zero;
+        L s30 = L.Zero, s31 = L.Zero, s32 = L.Zero, s33 = L.Zero;
+        for (int k = 0; k < 256; k += 32)
+        {
+            L w0 = L.Load(weights + k);
+            L w1 = L.Load(weights + k + 256);
+            L w2 = L.Load(weights + k + 512);
+            L w3 = L.Load(weights + k + 768);
+            L x = L.Load(x0 + k);
+            s00 = L.AddInt32(s00, L.MultiplyAddAdjacent(w0, x));
+            s01 = L.AddInt32(s01, L.MultiplyAddAdjacent(w1, x));
+            s02 = L.AddInt32(s02, L.MultiplyAddAdjacent(w2, x));
+            s03 = L.AddInt32(s03, L.MultiplyAddAdjacent(w3, x));
+            x = L.Load(x1 + k);
+            s10 = L.AddInt32(s10, L.MultiplyAddAdjacent(w0, x));
+            s11 = L.AddInt32(s11, L.MultiplyAddAdjacent(w1, x));
+            s12 = L.AddInt32(s12, L.MultiplyAddAdjacent(w2, x));
+            s13 = L.AddInt32(s13, L.MultiplyAddAdjacent(w3, x));
+            x = L.Load(x2 + k);
+            s20 = L.AddInt32(s20, L.MultiplyAddAdjacent(w0, x));
+            s21 = L.AddInt32(s21, L.MultiplyAddAdjacent(w1, x));
+            s22 = L.AddInt32(s22, L.MultiplyAddAdjacent(w2, x));
+            s23 = L.AddInt32(s23, L.MultiplyAddAdjacent(w3, x));
+            x = L.Load(x3 + k);
+            s30 = L.AddInt32(s30, L.MultiplyAddAdjacent(w0, x));
+            s31 = L.AddInt32(s31, L.MultiplyAddAdjacent(w1, x));
+            s32 = L.AddInt32(s32, L.MultiplyAddAdjacent(w2, x));
+            s33 = L.AddInt32(s33, L.MultiplyAddAdjacent(w3, x));
+        }
+        Accumulate(accumulators, weightScales, tokens[0].Scales[block], s00, s01, s02, s03);
+        Accumulate(accumulators + 64, weightScales, tokens[1].Scales[block], s10, s11, s12, s13);
+        Accumulate(accumulators + 128, weightScales, tokens[2].Scales[block], s20, s21, s22, s23);
+        Accumulate(accumulators + 192, weightScales, tokens[3].Scales[block], s30, s31, s32, s33);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Accumulate(
+        float* accumulators, float* weightScales, float scale, L sum0, L sum1, L sum2, L sum3)
+    {
+        Accumulate(accumulators, weightScales[0] * scale, sum0);
+        Accumulate(accumulators + 16, weightScales[1] * scale, sum1);
+        Accumulate(accumulators + 32, weightScales[2] * scale, sum2);
+        Accumulate(accumulators + 48, weightScales[3] * scale, sum3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Accumulate(float* accumulator, float scale, L sum)
+    {
+        L total = L.FusedMultiplyAdd(L.ToSingle(sum), L.Single(scale), L.Load(accumulator));
+        L.Store(accumulator, total);
+    }
+}

@@ -1,0 +1,72 @@
+namespace MetalMoe.Cpu.Linear;
+
+/// <summary>
+/// Working memory of one thread for <see cref="LinearKernel.Multiply"/>: a panel of unpacked weight
+/// rows and the accumulators of a tile. About 200 KiB; one for each worker, allocated once.
+/// </summary>
+internal sealed unsafe class LinearScratch : IDisposable
+{
+    /// <summary>Weight rows of the largest panel.</summary>
+    public const int MaxPanelRows = 16;
+
+    /// <summary>Activation rows of a tile.</summary>
+    public const int TileTokens = 16;
+
+    private const int PanelBytes = 128 * 1024;
+
+    private readonly int _maxColumns;
+    private readonly NativeArray<byte> _weights;
+    private readonly NativeArray<float> _scales;
+    private readonly NativeArray<float> _minimums;
+    private readonly NativeArray<float> _accumulators;
+    private readonly NativeArray<TokenRow> _tokens;
+
+    /// <param name="maxColumns">Longest weight row.</param>
+    public LinearScratch(int maxColumns)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxColumns);
+        _maxColumns = maxColumns;
+        int padded = (maxColumns + 511) / 512 * 512;
+        long rows = MaxPanelRows;
+        _weights = new NativeArray<byte>(Math.Max(PanelBytes, 4L * padded * sizeof(float)));
+        _scales = new NativeArray<float>(rows * padded / 32);
+        _minimums = new NativeArray<float>(rows * padded / 16);
+        _accumulators = new NativeArray<float>(rows * TileTokens * 16);
+        _tokens = new NativeArray<TokenRow>(TileTokens);
+    }
+
+    internal byte* Weights => _weights.Pointer;
+
+    internal float* Scales => _scales.Pointer;
+
+    internal float* Minimums => _minimums.Pointer;
+
+    internal float* Accumulators => _accumulators.Pointer;
+
+    internal TokenRow* Tokens => _tokens.Pointer;
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _scales.Dispose();
+        _minimums.Dispose();
+        _accumulators.Dispose();
+        _tokens.Dispose();
+    }
+
+    /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.</summary>
+    internal int PanelRows(int columns, int bytesPerWeight)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(columns, _maxColumns);
+        long rowBytes = (long)(columns + 255) / 256 * 256 * bytesPerWeight;
+        return rowBytes * 16 <= PanelBytes ? 16 : rowBytes * 8 <= PanelBytes ? 8 : 4;
+    }
+}
+
+/// <summary>Where one activation row of a tile lies.</summary>
+internal unsafe struct TokenRow
+{
+    public void* Values;
+    public float* Scales;
+    public float* Sums;
+}

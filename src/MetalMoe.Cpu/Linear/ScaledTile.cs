@@ -1,0 +1,81 @@
+using System.Runtime.CompilerServices;
+using MetalMoe.Cpu.Simd;
+
+namespace MetalMoe.Cpu.Linear;
+
+/// <summary>
+/// The inner loop of prefill for the 32-value formats: 4 weight rows by 4 activation rows, 16 partial
+/// sums in registers over up to 8 blocks, then one fused multiply-add each into the accumulators.
+/// </summary>
+internal static unsafe class ScaledTile<L>
+    where L : struct, ILanes<L>
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBlock(
+        short* weights,
+        float* weightScales,
+        TokenRow* tokens,
+        int block,
+        int count,
+        float* accumulators)
+    {
+        short* x0 = (short*)tokens[0].Values + (block * 256);
+        short* x1 = (short*)tokens[1].Values + (block * 256);
+        short* x2 = (short*)tokens[2].Values + (block * 256);
+        short* x3 = (short*)tokens[3].Values + (block * 256);
+        L s00 = L.Zero, s01 = L.Zero, s02 = L.Zero, s03 = L.Zero;
+        L s10 = L.Zero, s11 = L.Zero, s12 = L.Zero, s13 = L.Zero;
+        L s20 = L.Zero, s21 = L.Zero, s22 = L.Zero, s23 = L.Zero;
+        L s30 = L.Zero, s31 = L.Zero, s32 = L.Zero, s33 = L.Zero;
+        for (int i = 0; i < count; i++)
+        {
+            int k = 32 * i;
+            L x = L.Load(x0 + k);
+            s00 = Add(s00, weights + k, x, weightScales[i]);
+            s01 = Add(s01, weights + k + 256, x, weightScales[i + 8]);
+            s02 = Add(s02, weights + k + 512, x, weightScales[i + 16]);
+            s03 = Add(s03, weights + k + 768, x, weightScales[i + 24]);
+            x = L.Load(x1 + k);
+            s10 = Add(s10, weights + k, x, weightScales[i]);
+            s11 = Add(s11, weights + k + 256, x, weightScales[i + 8]);
+            s12 = Add(s12, weights + k + 512, x, weightScales[i + 16]);
+            s13 = Add(s13, weights + k + 768, x, weightScales[i + 24]);
+            x = L.Load(x2 + k);
+            s20 = Add(s20, weights + k, x, weightScales[i]);
+            s21 = Add(s21, weights + k + 256, x, weightScales[i + 8]);
+            s22 = Add(s22, weights + k + 512, x, weightScales[i + 16]);
+            s23 = Add(s23, weights + k + 768, x, weightScales[i + 24]);
+            x = L.Load(x3 + k);
+            s30 = Add(s30, weights + k, x, weightScales[i]);
+            s31 = Add(s31, weights + k + 256, x, weightScales[i + 8]);
+            s32 = Add(s32, weights + k + 512, x, weightScales[i + 16]);
+            s33 = Add(s33, weights + k + 768, x, weightScales[i + 24]);
+        }
+        Accumulate(accumulators, tokens[0].Scales[block], s00, s01, s02, s03);
+        Accumulate(accumulators + 64, tokens[1].Scales[block], s10, s11, s12, s13);
+        Accumulate(accumulators + 128, tokens[2].Scales[block], s20, s21, s22, s23);
+        Accumulate(accumulators + 192, tokens[3].Scales[block], s30, s31, s32, s33);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L Add(L sum, short* weights, L x, float scale)
+    {
+        L products = L.MultiplyAddAdjacent(L.Load(weights), x);
+        return L.FusedMultiplyAdd(L.ToSingle(products), L.Single(scale), sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Accumulate(
+        float* accumulators, float scale, L sum0, L sum1, L sum2, L sum3)
+    {
+        L factor = L.Single(scale);
+        Accumulate(accumulators, factor, sum0);
+        Accumulate(accumulators + 16, factor, sum1);
+        Accumulate(accumulators + 32, factor, sum2);
+        Accumulate(accumulators + 48, factor, sum3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Accumulate(float* accumulator, L scale, L sum) =>
+        L.Store(accumulator, L.FusedMultiplyAdd(sum, scale, L.Load(accumulator)));
+}

@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using MetalMoe.Cpu.Simd;
+
+namespace MetalMoe.Cpu.Linear;
+
+/// <summary>The inner loop of prefill for unquantised weights: 4 by 4 rows in binary32.</summary>
+internal static unsafe class SingleTile<L>
+    where L : struct, ILanes<L>
+{
+    /// <summary>Columns of a block; as many bytes as a block of the integer tiles.</summary>
+    public const int BlockColumns = 128;
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBlock(
+        float* weights, TokenRow* tokens, int block, int columns, float* accumulators)
+    {
+        int start = block * BlockColumns;
+        int count = Math.Min(BlockColumns, columns - start);
+        float* x0 = (float*)tokens[0].Values + start;
+        float* x1 = (float*)tokens[1].Values + start;
+        float* x2 = (float*)tokens[2].Values + start;
+        float* x3 = (float*)tokens[3].Values + start;
+        L s00 = L.Load(accumulators);
+        L s01 = L.Load(accumulators + 16);
+        L s02 = L.Load(accumulators + 32);
+        L s03 = L.Load(accumulators + 48);
+        L s10 = L.Load(accumulators + 64);
+        L s11 = L.Load(accumulators + 80);
+        L s12 = L.Load(accumulators + 96);
+        L s13 = L.Load(accumulators + 112);
+        L s20 = L.Load(accumulators + 128);
+        L s21 = L.Load(accumulators + 144);
+        L s22 = L.Load(accumulators + 160);
+        L s23 = L.Load(accumulators + 176);
+        L s30 = L.Load(accumulators + 192);
+        L s31 = L.Load(accumulators + 208);
+        L s32 = L.Load(accumulators + 224);
+        L s33 = L.Load(accumulators + 240);
+        float* tail = stackalloc float[64];
+        for (int k = 0; k < count; k += 16)
+        {
+            if (count - k < 16)
+            {
+                CopyTails(tail, count - k, x0 + k, x1 + k, x2 + k, x3 + k);
+                x0 = tail - k;
+                x1 = tail + 16 - k;
+                x2 = tail + 32 - k;
+                x3 = tail + 48 - k;
+            }
+            L w0 = L.Load(weights + k);
+            L w1 = L.Load(weights + k + 128);
+            L w2 = L.Load(weights + k + 256);
+            L w3 = L.Load(weights + k + 384);
+            L x = L.Load(x0 + k);
+            s00 = L.FusedMultiplyAdd(w0, x, s00);
+            s01 = L.FusedMultiplyAdd(w1, x, s01);
+            s02 = L.FusedMultiplyAdd(w2, x, s02);
+            s03 = L.FusedMultiplyAdd(w3, x, s03);
+            x = L.Load(x1 + k);
+            s10 = L.FusedMultiplyAdd(w0, x, s10);
+            s11 = L.FusedMultiplyAdd(w1, x, s11);
+            s12 = L.FusedMultiplyAdd(w2, x, s12);
+            s13 = L.FusedMultiplyAdd(w3, x, s13);
+            x = L.Load(x2 + k);
+            s20 = L.FusedMultiplyAdd(w0, x, s20);
+            s21 = L.FusedMultiplyAdd(w1, x, s21);
+            s22 = L.FusedMultiplyAdd(w2, x, s22);
+            s23 = L.FusedMultiplyAdd(w3, x, s23);
+            x = L.Load(x3 + k);
+            s30 = L.FusedMultiplyAdd(w0, x, s30);
+            s31 = L.FusedMultiplyAdd(w1, x, s31);
+            s32 = L.FusedMultiplyAdd(w2, x, s32);
+            s33 = L.FusedMultiplyAdd(w3, x, s33);
+        }
+        L.Store(accumulators, s00);
+        L.Store(accumulators + 16, s01);
+        L.Store(accumulators + 32, s02);
+        L.Store(accumulators + 48, s03);
+        L.Store(accumulators + 64, s10);
+        L.Store(accumulators + 80, s11);
+        L.Store(accumulators + 96, s12);
+        L.Store(accumulators + 112, s13);
+        L.Store(accumulators + 128, s20);
+        L.Store(accumulators + 144, s21);
+        L.Store(accumulators + 160, s22);
+        L.Store(accumulators + 176, s23);
+        L.Store(accumulators + 192, s30);
+        L.Store(accumulators + 208, s31);
+        L.Store(accumulators + 224, s32);
+        L.Store(accumulators + 240, s33);
+    }
+
+    /// <summary>The last 1 to 15 activations of four rows, padded with zeros.</summary>
+    private static void CopyTails(float* tail, int count, float* a, float* b, float* c, float* d)
+    {
+        new Span<float>(tail, 64).Clear();
+        for (int i = 0; i < count; i++)
+        {
+            tail[i] = a[i];
+            tail[i + 16] = b[i];
+            tail[i + 32] = c[i];
+            tail[i + 48] = d[i];
+        }
+    }
+}

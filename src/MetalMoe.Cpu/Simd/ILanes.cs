@@ -1,0 +1,79 @@
+using System.Runtime.Intrinsics;
+
+namespace MetalMoe.Cpu.Simd;
+
+/// <summary>
+/// 64 bytes of vector state, seen as 32 int16, 16 int32 or 16 binary32 lanes. Kernels are written once
+/// against this interface; the implementations hold one 512-bit, two 256-bit or four 128-bit
+/// registers. Every operation is exact or correctly rounded per lane, and <see cref="Sum"/> adds in
+/// one fixed order, so all implementations give identical bits.
+/// </summary>
+internal unsafe interface ILanes<T>
+    where T : struct, ILanes<T>
+{
+    static abstract T Zero { get; }
+
+    static abstract T Load(void* source);
+
+    static abstract void Store(void* target, T value);
+
+    /// <summary>All 32 int16 lanes equal.</summary>
+    static abstract T Int16(short value);
+
+    /// <summary>Int16 lanes 0..15 are <c>pair[0]</c>, lanes 16..31 are <c>pair[1]</c>.</summary>
+    static abstract T Int16Halves(short* pair);
+
+    /// <summary>All 16 binary32 lanes equal.</summary>
+    static abstract T Single(float value);
+
+    /// <summary>Binary32 lanes 0..7 and 8..15.</summary>
+    static abstract T SingleHalves(float lower, float upper);
+
+    static abstract T WidenUnsigned(Vector256<byte> bytes);
+
+    static abstract T WidenSigned(Vector256<sbyte> bytes);
+
+    static abstract T And(T a, T b);
+
+    static abstract T Or(T a, T b);
+
+    static abstract T ShiftLeftInt16(T a, int bits);
+
+    /// <summary>Logical shift of the int16 lanes.</summary>
+    static abstract T ShiftRightInt16(T a, int bits);
+
+    static abstract T SubtractInt16(T a, T b);
+
+    /// <summary>Low 16 bits of the products of the int16 lanes.</summary>
+    static abstract T MultiplyInt16(T a, T b);
+
+    /// <summary>Int32 lane i = a[2i] * b[2i] + a[2i+1] * b[2i+1] over int16 lanes.</summary>
+    static abstract T MultiplyAddAdjacent(T a, T b);
+
+    static abstract T AddInt32(T a, T b);
+
+    /// <summary>Int32 lanes to binary32, rounded to nearest even.</summary>
+    static abstract T ToSingle(T a);
+
+    static abstract T MultiplySingle(T a, T b);
+
+    static abstract T SubtractSingle(T a, T b);
+
+    /// <summary>a * b + c over binary32 lanes with one rounding.</summary>
+    static abstract T FusedMultiplyAdd(T a, T b, T c);
+
+    /// <summary>16 unsigned bytes to binary32 lanes.</summary>
+    static abstract T WidenToSingle(Vector128<byte> bytes);
+
+    /// <summary>16 binary16 values to binary32 lanes, exactly.</summary>
+    static abstract T LoadHalf(ushort* source);
+
+    /// <summary>16 bfloat16 values to binary32 lanes, exactly.</summary>
+    static abstract T LoadBFloat16(ushort* source);
+
+    /// <summary>
+    /// Sum of the 16 binary32 lanes in the one order all kernels use: lane i + lane i+8, then i + i+4,
+    /// i + i+2 and i + i+1.
+    /// </summary>
+    static abstract float Sum(T a);
+}

@@ -1,0 +1,221 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace MetalMoe.Cpu.Simd;
+
+/// <summary>64 bytes in two 256-bit registers (AVX2).</summary>
+internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
+{
+    private readonly Vector256<short> _a;
+    private readonly Vector256<short> _b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lanes256(Vector256<short> a, Vector256<short> b)
+    {
+        _a = a;
+        _b = b;
+    }
+
+    public static Lanes256 Zero => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Load(void* source)
+    {
+        return new(
+            Vector256.Load((short*)source),
+            Vector256.Load((short*)source + 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(void* target, Lanes256 value)
+    {
+        value._a.Store((short*)target);
+        value._b.Store((short*)target + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Int16(short value)
+    {
+        var v = Vector256.Create(value);
+        return new(
+            v,
+            v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Int16Halves(short* pair)
+    {
+        var low = Vector256.Create(pair[0]);
+        var high = Vector256.Create(pair[1]);
+        return new(
+            low,
+            high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Single(float value)
+    {
+        var v = Vector256.Create(value).AsInt16();
+        return new(
+            v,
+            v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SingleHalves(float lower, float upper)
+    {
+        var low = Vector256.Create(lower).AsInt16();
+        var high = Vector256.Create(upper).AsInt16();
+        return new(low, high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenUnsigned(Vector256<byte> bytes)
+    {
+        return new(
+            Vector256.WidenLower(bytes).AsInt16(),
+            Vector256.WidenUpper(bytes).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenSigned(Vector256<sbyte> bytes)
+    {
+        return new(
+            Vector256.WidenLower(bytes),
+            Vector256.WidenUpper(bytes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 And(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            a._a & b._a,
+            a._b & b._b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Or(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            a._a | b._a,
+            a._b | b._b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftLeftInt16(Lanes256 a, int bits)
+    {
+        return new(
+            a._a << bits,
+            a._b << bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftRightInt16(Lanes256 a, int bits)
+    {
+        return new(
+            a._a >>> bits,
+            a._b >>> bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SubtractInt16(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            a._a - b._a,
+            a._b - b._b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyInt16(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            a._a * b._a,
+            a._b * b._b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAddAdjacent(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            Avx2.MultiplyAddAdjacent(a._a, b._a).AsInt16(),
+            Avx2.MultiplyAddAdjacent(a._b, b._b).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddInt32(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            (a._a.AsInt32() + b._a.AsInt32()).AsInt16(),
+            (a._b.AsInt32() + b._b.AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ToSingle(Lanes256 a)
+    {
+        return new(
+            Vector256.ConvertToSingle(a._a.AsInt32()).AsInt16(),
+            Vector256.ConvertToSingle(a._b.AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplySingle(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            (a._a.AsSingle() * b._a.AsSingle()).AsInt16(),
+            (a._b.AsSingle() * b._b.AsSingle()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SubtractSingle(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            (a._a.AsSingle() - b._a.AsSingle()).AsInt16(),
+            (a._b.AsSingle() - b._b.AsSingle()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 FusedMultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c)
+    {
+        return new(
+            Fma(a._a, b._a, c._a),
+            Fma(a._b, b._b, c._b));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenToSingle(Vector128<byte> bytes)
+    {
+        var words = Vector256.WidenLower(bytes.ToVector256Unsafe());
+        return new(
+            Vector256.ConvertToSingle(Vector256.WidenLower(words).AsInt32()).AsInt16(),
+            Vector256.ConvertToSingle(Vector256.WidenUpper(words).AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadHalf(ushort* source)
+    {
+        var words = Vector256.Load(source);
+        return new(
+            HalfFloat.ToSingle(Vector256.WidenLower(words).AsInt32()).AsInt16(),
+            HalfFloat.ToSingle(Vector256.WidenUpper(words).AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBFloat16(ushort* source)
+    {
+        var words = Vector256.Load(source);
+        return new(
+            (Vector256.WidenLower(words) << 16).AsInt16(),
+            (Vector256.WidenUpper(words) << 16).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes256 a)
+    {
+        return HorizontalSum.Of(a._a.AsSingle() + a._b.AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> Fma(Vector256<short> a, Vector256<short> b, Vector256<short> c) =>
+        Vector256.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
+}

@@ -1,0 +1,170 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace MetalMoe.Cpu.Simd;
+
+/// <summary>64 bytes in one 512-bit register (AVX-512 BW).</summary>
+internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
+{
+    private readonly Vector512<short> _v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lanes512(Vector512<short> v)
+    {
+        _v = v;
+    }
+
+    public static Lanes512 Zero => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Load(void* source)
+    {
+        return new(Vector512.Load((short*)source));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(void* target, Lanes512 value)
+    {
+        value._v.Store((short*)target);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Int16(short value)
+    {
+        return new(Vector512.Create(value));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Int16Halves(short* pair)
+    {
+        var both = Vector512.Create(*(int*)pair).AsInt16();
+        var index = Vector512.Create(Vector256<short>.Zero, Vector256<short>.One);
+        return new(Avx512BW.PermuteVar32x16(both, index));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Single(float value)
+    {
+        return new(Vector512.Create(value).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SingleHalves(float lower, float upper)
+    {
+        return new(Vector512.Create(Vector256.Create(lower), Vector256.Create(upper)).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WidenUnsigned(Vector256<byte> bytes)
+    {
+        return new(Avx512BW.ConvertToVector512Int16(bytes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WidenSigned(Vector256<sbyte> bytes)
+    {
+        return new(Avx512BW.ConvertToVector512Int16(bytes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 And(Lanes512 a, Lanes512 b)
+    {
+        return new(a._v & b._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Or(Lanes512 a, Lanes512 b)
+    {
+        return new(a._v | b._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ShiftLeftInt16(Lanes512 a, int bits)
+    {
+        return new(a._v << bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ShiftRightInt16(Lanes512 a, int bits)
+    {
+        return new(a._v >>> bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SubtractInt16(Lanes512 a, Lanes512 b)
+    {
+        return new(a._v - b._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyInt16(Lanes512 a, Lanes512 b)
+    {
+        return new(a._v * b._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyAddAdjacent(Lanes512 a, Lanes512 b)
+    {
+        return new(Avx512BW.MultiplyAddAdjacent(a._v, b._v).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddInt32(Lanes512 a, Lanes512 b)
+    {
+        return new((a._v.AsInt32() + b._v.AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ToSingle(Lanes512 a)
+    {
+        return new(Vector512.ConvertToSingle(a._v.AsInt32()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplySingle(Lanes512 a, Lanes512 b)
+    {
+        return new((a._v.AsSingle() * b._v.AsSingle()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SubtractSingle(Lanes512 a, Lanes512 b)
+    {
+        return new((a._v.AsSingle() - b._v.AsSingle()).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 FusedMultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c)
+    {
+        return new(Fma(a._v, b._v, c._v));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WidenToSingle(Vector128<byte> bytes)
+    {
+        return new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(bytes)).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadHalf(ushort* source)
+    {
+        return new(HalfFloat.ToSingle(Avx512F.ConvertToVector512Int32(Vector256.Load(source))).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBFloat16(ushort* source)
+    {
+        return new((Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes512 a)
+    {
+        var v = a._v.AsSingle();
+        return HorizontalSum.Of(v.GetLower() + v.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Fma(Vector512<short> a, Vector512<short> b, Vector512<short> c) =>
+        Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
+}
