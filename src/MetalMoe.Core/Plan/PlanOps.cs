@@ -46,11 +46,11 @@ public sealed record AttentionPrep(
     BufferId Query) : PlanOp(Name);
 
 /// <summary>
-/// Causal attention over the cache, scale 1/sqrt(K), query head h reads kv head h / (H/G);
+/// Causal attention over the cache, softmax(Scale * q k), query head h reads kv head h / (H/G);
 /// Output [T, H*K] = attention * sigmoid(gate), the gate read from QueryGate.
 /// </summary>
 public sealed record Attention(
-    string Name, BufferId Query, BufferId QueryGate, int HeadCount, int CacheIndex,
+    string Name, BufferId Query, BufferId QueryGate, int HeadCount, float Scale, int CacheIndex,
     BufferId Output) : PlanOp(Name);
 
 /// <summary>

@@ -1,0 +1,90 @@
+using System.Runtime.Intrinsics;
+using MetalMoe.Cpu.Linear;
+using MetalMoe.Cpu.Memory;
+using MetalMoe.Cpu.Simd;
+
+namespace MetalMoe.Cpu.Kernels;
+
+/// <summary>One matrix of a stacked product and where its output goes.</summary>
+internal sealed record LinearTarget(WeightMatrix Matrix, Rows Output);
+
+/// <summary>
+/// Stacked products that share their input, optionally added to the output rows. A unit is a run
+/// of output rows of one matrix, for all rows of the step.
+/// </summary>
+internal sealed unsafe class LinearOpKernel : CpuKernel
+{
+    private readonly LinearTarget[] _targets;
+    private readonly int[] _firstUnit;
+    private readonly int[] _rowsPerUnit;
+    private readonly ActivationRows _input;
+    private readonly int[] _identity;
+    private readonly bool _addToOutput;
+    private readonly WorkerScratch _scratch;
+    private int _rows;
+
+    public LinearOpKernel(
+        string name, LinearTarget[] targets, ActivationRows input, bool addToOutput,
+        KernelResources resources)
+        : base(name)
+    {
+        _targets = targets;
+        _input = input;
+        _identity = resources.Identity;
+        _addToOutput = addToOutput;
+        _scratch = resources.Scratch;
+        _firstUnit = new int[targets.Length + 1];
+        _rowsPerUnit = new int[targets.Length];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            int rows = targets[i].Matrix.Rows;
+            _rowsPerUnit[i] = WeightMatrix.RowsPerUnit(rows, resources.Threads);
+            _firstUnit[i + 1] = _firstUnit[i] + UnitsOf(rows, _rowsPerUnit[i]);
+        }
+        if (addToOutput)
+        {
+            _scratch.Reserve((long)resources.MaxTokens * _rowsPerUnit.Max());
+        }
+    }
+
+    public override int Prepare(StepContext step)
+    {
+        _rows = step.TokenCount;
+        return _firstUnit[^1];
+    }
+
+    public override void Run(int unit, int worker)
+    {
+        int part = 0;
+        while (_firstUnit[part + 1] <= unit)
+        {
+            part++;
+        }
+        LinearTarget target = _targets[part];
+        int first = (unit - _firstUnit[part]) * _rowsPerUnit[part];
+        int count = Math.Min(_rowsPerUnit[part], target.Matrix.Rows - first);
+        ReadOnlySpan<int> index = _identity.AsSpan(0, _rows);
+        float* output = target.Output.Row(0) + first;
+        if (!_addToOutput)
+        {
+            target.Matrix.Multiply(first, count, _input, index, output, target.Output.Stride);
+            return;
+        }
+        float* product = _scratch.Floats(worker);
+        target.Matrix.Multiply(first, count, _input, index, product, _rowsPerUnit[part]);
+        for (int t = 0; t < _rows; t++)
+        {
+            Add(product + (t * _rowsPerUnit[part]), target.Output.Row(t) + first, count);
+        }
+    }
+
+    private static void Add(float* source, float* destination, int count)
+    {
+        for (int i = 0; i < count; i += VectorMath.Lanes)
+        {
+            var sum = VectorMath.LoadPartial(destination + i, count - i)
+                + VectorMath.LoadPartial(source + i, count - i);
+            VectorMath.StorePartial(sum, destination + i, count - i);
+        }
+    }
+}
