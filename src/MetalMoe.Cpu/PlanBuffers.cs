@@ -61,9 +61,9 @@ internal sealed unsafe class PlanBuffers(ModelPlan plan, int maxTokens)
     {
         if (!_quantized.TryGetValue(name, out ActivationRows? activations))
         {
-            activations = Own(new ActivationRows(
-                (float*)rows.Address, rows.Stride, maxRows, rows.Columns));
-            _bytes += activations.ByteCount;
+            activations = Own(new ActivationRows(maxRows, rows.Columns));
+            activations.Attach((float*)rows.Address, rows.Stride, maxRows, rows.Columns);
+            _bytes += activations.Bytes;
             _quantized.Add(name, activations);
         }
         if (needed && _current.Add(name))

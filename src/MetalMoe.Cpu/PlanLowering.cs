@@ -35,8 +35,9 @@ internal sealed unsafe class PlanLowering
         _states = [.. plan.RecurrentStates.Select(
             s => _buffers.Own(new RecurrentState(s, options.Slots)))];
         int slots = options.MaxBatchTokens * LargestExpertUse(plan);
-        int[] identity = [.. Enumerable.Range(0, Math.Max(slots, options.MaxLogitsRows))];
-        _resources = new KernelResources(threads, options.MaxBatchTokens, _scratch, identity);
+        _resources = _buffers.Own(new KernelResources(
+            threads, options.MaxBatchTokens, Math.Max(slots, options.MaxLogitsRows),
+            LongestWeightRow(plan), _scratch));
     }
 
     public LoweredPlan Lower()
@@ -54,6 +55,13 @@ internal sealed unsafe class PlanLowering
 
     private static int LargestExpertUse(ModelPlan plan) => plan.Ops.OfType<Route>()
         .Select(r => plan.Buffers[r.ExpertIds.Index].Columns).DefaultIfEmpty(1).Max();
+
+    private static int LongestWeightRow(ModelPlan plan)
+    {
+        int longest = plan.Buffers.Max(b => b.Columns);
+        return plan.Ops.OfType<MoeDown>()
+            .Select(o => checked((int)o.Down.Matrix.Columns)).Append(longest).Max();
+    }
 
     private void Lower(PlanOp op)
     {
@@ -191,7 +199,7 @@ internal sealed unsafe class PlanLowering
         ActivationRows input = _buffers.Activations(
             _buffers.Name(o.Hidden), hidden, slots, down.NeedsQuantized,
             x => Add(new QuantizeKernel(
-                o.Name + ".quantize", hidden, step => step.TokenCount * ids.Columns, x)));
+                o.Name + ".quantize", step => step.TokenCount * ids.Columns, x)));
         SharedDownSource? shared = null;
         if (o.Shared is { } s)
         {
@@ -226,7 +234,7 @@ internal sealed unsafe class PlanLowering
         ActivationRows input = _buffers.Activations(
             "output_normed", normed, rows, head.NeedsQuantized,
             x => Add(new QuantizeKernel(
-                o.Name + ".quantize", normed, step => step.OutputCount, x)));
+                o.Name + ".quantize", step => step.OutputCount, x)));
         _logits = _buffers.Rows("logits", rows, _plan.VocabularySize);
         Add(new LmHeadKernel(o, head, input, _logits, _resources));
     }
@@ -247,7 +255,7 @@ internal sealed unsafe class PlanLowering
         return _buffers.Activations(
             _buffers.Name(id), rows, _options.MaxBatchTokens, needed,
             x => Add(new QuantizeKernel(
-                opName + ".quantize", rows, step => step.TokenCount, x)));
+                opName + ".quantize", step => step.TokenCount, x)));
     }
 
     /// <summary>A buffer [T, heads * padded head dimension].</summary>
@@ -266,7 +274,8 @@ internal sealed unsafe class PlanLowering
         int experts = checked((int)(matrix.Rows / rowsPerExpert));
         if (!_groups.TryGetValue((experts, ids.Columns), out ExpertGroups? groups))
         {
-            groups = new ExpertGroups(experts, ids.Columns, _options.MaxBatchTokens);
+            groups = _buffers.Own(
+                new ExpertGroups(experts, ids.Columns, _options.MaxBatchTokens));
             _groups.Add((experts, ids.Columns), groups);
         }
         return groups;

@@ -38,17 +38,16 @@ internal static class MoeBlock
 {
     public static void Add(
         PlanBuilder plan, GgufFile file, WeightMap weights, string block, MoeParameters p,
-        int embeddingLength, BufferId input, BufferId residual, Func<Weight, Weight> requireF32)
+        int embeddingLength, BufferId input, BufferId residual)
     {
         int width = p.ExpertFeedForwardLength;
         int used = p.ExpertUsedCount;
         BufferId ids = plan.Buffer("expert_ids", used, BufferElement.I32);
         BufferId scores = plan.Buffer("expert_weights", used);
         BufferId hidden = plan.Buffer("expert_hidden", used * width);
-        Weight router = requireF32(weights.Get(
+        Weight router = weights.RequireFiniteF32(weights.Get(
             $"{block}.ffn_gate_inp.weight", p.ExpertCount, embeddingLength));
-        Shared? shared = Shared.Find(
-            plan, file, weights, block, embeddingLength, requireF32);
+        Shared? shared = Shared.Find(plan, file, weights, block, embeddingLength);
         var (gate, up) = GateUp(weights, block, p, embeddingLength);
         Weight down = weights.Get(
             $"{block}.ffn_down_exps.weight", p.ExpertCount, embeddingLength, width);
@@ -83,8 +82,7 @@ internal static class MoeBlock
         Weight? Gate, BufferId? Scale, SharedGateUp GateUp, SharedDown Down)
     {
         public static Shared? Find(
-            PlanBuilder plan, GgufFile file, WeightMap weights, string block, int d,
-            Func<Weight, Weight> requireF32)
+            PlanBuilder plan, GgufFile file, WeightMap weights, string block, int d)
         {
             string upName = $"{block}.ffn_up_shexp.weight";
             if (file.FindTensor(upName) is not { } tensor)
@@ -99,7 +97,7 @@ internal static class MoeBlock
             Weight? gate = weights.Find($"{block}.ffn_gate_inp_shexp.weight", d);
             BufferId? scale = gate is null ? null : plan.Buffer("shared_scale", 1);
             return new Shared(
-                gate is null ? null : requireF32(gate), scale,
+                gate is null ? null : weights.RequireFiniteF32(gate), scale,
                 new SharedGateUp(gateMatrix, up, hidden), new SharedDown(down, hidden, scale));
         }
     }

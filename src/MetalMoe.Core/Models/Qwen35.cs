@@ -1,6 +1,5 @@
 using MetalMoe.Core.Gguf;
 using MetalMoe.Core.Plan;
-using MetalMoe.Core.Quants;
 using MetalMoe.Core.Tensors;
 
 namespace MetalMoe.Core.Models;
@@ -167,13 +166,8 @@ internal sealed class Qwen35
     private Weight ConvolutionKernel(string block, int channels)
     {
         Weight kernel = _weights.Get($"{block}.ssm_conv1d.weight", channels, _p.SsmConvKernel);
-        return RequireF32(kernel);
+        return _weights.RequireFiniteF32(kernel);
     }
-
-    private Weight RequireF32(Weight weight) => weight.Format == QuantFormat.F32
-        ? weight
-        : throw new ModelException(
-            $"[load] {weight.Name}: expected F32, got {weight.Format} ({_file.Path})");
 
     private void DenseFeedForward(string block)
     {
@@ -188,8 +182,7 @@ internal sealed class Qwen35
     }
 
     private void BindExperts(string block) => MoeBlock.Add(
-        _plan, _file, _weights, block, _moe!, _p.EmbeddingLength, _normed, _residual,
-        RequireF32);
+        _plan, _file, _weights, block, _moe!, _p.EmbeddingLength, _normed, _residual);
 
     private bool IsMultiTokenPrediction(string name)
     {

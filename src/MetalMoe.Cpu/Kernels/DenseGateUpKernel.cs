@@ -39,9 +39,10 @@ internal sealed unsafe class DenseGateUpKernel : CpuKernel
         int count = Math.Min(_rowsPerUnit, _gate.Rows - first);
         float* gate = _resources.Scratch.Floats(worker);
         float* up = gate + ((long)_rows * _rowsPerUnit);
-        ReadOnlySpan<int> index = _resources.Identity.AsSpan(0, _rows);
-        _gate.Multiply(first, count, _input, index, gate, _rowsPerUnit);
-        _up.Multiply(first, count, _input, index, up, _rowsPerUnit);
+        RowSet rows = _resources.Rows(0, _rows);
+        LinearScratch linear = _resources.Linear(worker);
+        _gate.Multiply(first, count, _input, rows, gate, _rowsPerUnit, linear);
+        _up.Multiply(first, count, _input, rows, up, _rowsPerUnit, linear);
         for (int t = 0; t < _rows; t++)
         {
             long row = (long)t * _rowsPerUnit;

@@ -1,15 +1,17 @@
+using MetalMoe.Cpu.Memory;
+
 namespace MetalMoe.Cpu.Kernels;
 
 /// <summary>
 /// The step's (token, rank) pairs sorted by expert: one slot a pair, the slots of an expert
 /// adjacent, so that an expert's rows of weights are read once for all its tokens.
 /// </summary>
-internal sealed unsafe class ExpertGroups(int experts, int used, int maxTokens)
+internal sealed unsafe class ExpertGroups(int experts, int used, int maxTokens) : IDisposable
 {
     private readonly int[] _next = new int[experts + 1];
     private readonly int[] _active = new int[experts];
     private readonly int[] _first = new int[experts + 1];
-    private readonly int[] _slotTokens = new int[maxTokens * used];
+    private readonly NativeBuffer _slotTokens = new((long)maxTokens * used * sizeof(int));
     private readonly int[] _slotOf = new int[maxTokens * used];
 
     /// <summary>Experts that have at least one token.</summary>
@@ -47,7 +49,7 @@ internal sealed unsafe class ExpertGroups(int experts, int used, int maxTokens)
             for (int a = 0; a < used; a++)
             {
                 int slot = _next[ids[a]]++;
-                _slotTokens[slot] = t;
+                _slotTokens.Ints[slot] = t;
                 _slotOf[(t * used) + a] = slot;
             }
         }
@@ -61,9 +63,11 @@ internal sealed unsafe class ExpertGroups(int experts, int used, int maxTokens)
     public int FirstSlot(int expert) => _first[expert];
 
     /// <summary>Token of every slot of an expert, ascending.</summary>
-    public ReadOnlySpan<int> Tokens(int expert) =>
-        _slotTokens.AsSpan(_first[expert], _first[expert + 1] - _first[expert]);
+    public RowSet Tokens(int expert) =>
+        new(_slotTokens.Ints + _first[expert], _first[expert + 1] - _first[expert]);
 
     /// <summary>Slot of the expert that is rank <paramref name="rank"/> for a token.</summary>
     public int SlotOf(int token, int rank) => _slotOf[(token * used) + rank];
+
+    public void Dispose() => _slotTokens.Dispose();
 }

@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Linear;
-using MetalMoe.Cpu.Memory;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Kernels;
@@ -18,9 +17,8 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
     private readonly int[] _firstUnit;
     private readonly int[] _rowsPerUnit;
     private readonly ActivationRows _input;
-    private readonly int[] _identity;
     private readonly bool _addToOutput;
-    private readonly WorkerScratch _scratch;
+    private readonly KernelResources _resources;
     private int _rows;
 
     public LinearOpKernel(
@@ -30,9 +28,8 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
     {
         _targets = targets;
         _input = input;
-        _identity = resources.Identity;
         _addToOutput = addToOutput;
-        _scratch = resources.Scratch;
+        _resources = resources;
         _firstUnit = new int[targets.Length + 1];
         _rowsPerUnit = new int[targets.Length];
         for (int i = 0; i < targets.Length; i++)
@@ -43,7 +40,7 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
         }
         if (addToOutput)
         {
-            _scratch.Reserve((long)resources.MaxTokens * _rowsPerUnit.Max());
+            resources.Scratch.Reserve((long)resources.MaxTokens * _rowsPerUnit.Max());
         }
     }
 
@@ -63,15 +60,17 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
         LinearTarget target = _targets[part];
         int first = (unit - _firstUnit[part]) * _rowsPerUnit[part];
         int count = Math.Min(_rowsPerUnit[part], target.Matrix.Rows - first);
-        ReadOnlySpan<int> index = _identity.AsSpan(0, _rows);
+        RowSet rows = _resources.Rows(0, _rows);
+        LinearScratch linear = _resources.Linear(worker);
         float* output = target.Output.Row(0) + first;
         if (!_addToOutput)
         {
-            target.Matrix.Multiply(first, count, _input, index, output, target.Output.Stride);
+            target.Matrix.Multiply(
+                first, count, _input, rows, output, target.Output.Stride, linear);
             return;
         }
-        float* product = _scratch.Floats(worker);
-        target.Matrix.Multiply(first, count, _input, index, product, _rowsPerUnit[part]);
+        float* product = _resources.Scratch.Floats(worker);
+        target.Matrix.Multiply(first, count, _input, rows, product, _rowsPerUnit[part], linear);
         for (int t = 0; t < _rows; t++)
         {
             Add(product + (t * _rowsPerUnit[part]), target.Output.Row(t) + first, count);

@@ -39,7 +39,7 @@ internal sealed unsafe class LmHeadKernel(
     {
         int first = unit * _rowsPerUnit;
         head.Multiply(
-            first, Math.Min(_rowsPerUnit, head.Rows - first), input,
-            resources.Identity.AsSpan(0, _rows), logits.Row(0) + first, logits.Stride);
+            first, Math.Min(_rowsPerUnit, head.Rows - first), input, resources.Rows(0, _rows),
+            logits.Row(0) + first, logits.Stride, resources.Linear(worker));
     }
 }

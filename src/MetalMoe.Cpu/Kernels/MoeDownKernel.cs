@@ -86,6 +86,7 @@ internal sealed unsafe class MoeDownFewKernel : CpuKernel
         float* products = _resources.Scratch.Floats(worker);
         float* shared = products + ((long)used * _rowsPerUnit);
         float** routed = stackalloc float*[used];
+        LinearScratch linear = _resources.Linear(worker);
         for (int t = 0; t < _tokens; t++)
         {
             var ids = (int*)_o.ExpertIds.Row(t);
@@ -93,16 +94,15 @@ internal sealed unsafe class MoeDownFewKernel : CpuKernel
             {
                 routed[a] = products + (a * _rowsPerUnit);
                 _o.Down.Multiply(
-                    ids[a], first, count, _o.Hidden, Index(_o.Groups.SlotOf(t, a)), routed[a],
-                    _rowsPerUnit);
+                    ids[a], first, count, _o.Hidden,
+                    _resources.Rows(_o.Groups.SlotOf(t, a), 1), routed[a], _rowsPerUnit, linear);
             }
             _o.Shared?.Matrix.Multiply(
-                first, count, _o.Shared.Hidden, Index(t), shared, _rowsPerUnit);
+                first, count, _o.Shared.Hidden, _resources.Rows(t, 1), shared, _rowsPerUnit,
+                linear);
             _o.Combine(t, first, count, routed, _o.Shared is null ? null : shared);
         }
     }
-
-    private ReadOnlySpan<int> Index(int row) => _resources.Identity.AsSpan(row, 1);
 }
 
 /// <summary>
@@ -149,19 +149,20 @@ internal sealed unsafe class MoeDownManyKernel : CpuKernel
     {
         int first = unit % _unitsPerExpert * _rowsPerUnit;
         int count = Math.Min(_rowsPerUnit, _o.Down.Rows - first);
+        LinearScratch linear = _resources.Linear(worker);
         if (unit < _sharedUnits)
         {
             _o.Shared!.Matrix.Multiply(
-                first, count, _o.Shared.Hidden, _resources.Identity.AsSpan(0, _tokens),
-                _shared.Row(0) + first, _shared.Stride);
+                first, count, _o.Shared.Hidden, _resources.Rows(0, _tokens),
+                _shared.Row(0) + first, _shared.Stride, linear);
             return;
         }
         int expert = _o.Groups.Expert((unit - _sharedUnits) / _unitsPerExpert);
         int slot = _o.Groups.FirstSlot(expert);
-        int slots = _o.Groups.Tokens(expert).Length;
+        int slots = _o.Groups.Tokens(expert).Count;
         _o.Down.Multiply(
-            expert, first, count, _o.Hidden, _resources.Identity.AsSpan(slot, slots),
-            _routed.Row(slot) + first, _routed.Stride);
+            expert, first, count, _o.Hidden, _resources.Rows(slot, slots),
+            _routed.Row(slot) + first, _routed.Stride, linear);
     }
 }
 

@@ -65,13 +65,14 @@ internal sealed unsafe class MoeGateUpKernel : CpuKernel
         int expert = _groups.Expert(unit / _unitsPerExpert);
         int first = unit % _unitsPerExpert * _rowsPerUnit;
         int count = Math.Min(_rowsPerUnit, _gate.Rows - first);
-        ReadOnlySpan<int> tokens = _groups.Tokens(expert);
+        RowSet tokens = _groups.Tokens(expert);
+        LinearScratch linear = _resources.Linear(worker);
         float* gate = _resources.Scratch.Floats(worker);
-        float* up = gate + ((long)tokens.Length * _rowsPerUnit);
-        _gate.Multiply(expert, first, count, _input, tokens, gate, _rowsPerUnit);
-        _up.Multiply(expert, first, count, _input, tokens, up, _rowsPerUnit);
+        float* up = gate + ((long)tokens.Count * _rowsPerUnit);
+        _gate.Multiply(expert, first, count, _input, tokens, gate, _rowsPerUnit, linear);
+        _up.Multiply(expert, first, count, _input, tokens, up, _rowsPerUnit, linear);
         int slot = _groups.FirstSlot(expert);
-        for (int i = 0; i < tokens.Length; i++)
+        for (int i = 0; i < tokens.Count; i++)
         {
             long row = (long)i * _rowsPerUnit;
             SwiGlu.Apply(gate + row, up + row, _hidden.Row(slot + i) + first, count);
@@ -83,9 +84,10 @@ internal sealed unsafe class MoeGateUpKernel : CpuKernel
         int count = Math.Min(_rowsPerUnit, _shared!.Gate.Rows - first);
         float* gate = _resources.Scratch.Floats(worker);
         float* up = gate + ((long)_tokens * _rowsPerUnit);
-        ReadOnlySpan<int> index = _resources.Identity.AsSpan(0, _tokens);
-        _shared.Gate.Multiply(first, count, _input, index, gate, _rowsPerUnit);
-        _shared.Up.Multiply(first, count, _input, index, up, _rowsPerUnit);
+        RowSet rows = _resources.Rows(0, _tokens);
+        LinearScratch linear = _resources.Linear(worker);
+        _shared.Gate.Multiply(first, count, _input, rows, gate, _rowsPerUnit, linear);
+        _shared.Up.Multiply(first, count, _input, rows, up, _rowsPerUnit, linear);
         for (int t = 0; t < _tokens; t++)
         {
             long row = (long)t * _rowsPerUnit;

@@ -9,8 +9,8 @@ internal delegate int RowCount(StepContext step);
 /// Brings activation rows into the form the quantised products read, once for all matrices that
 /// share them. A unit is a run of rows.
 /// </summary>
-internal sealed unsafe class QuantizeKernel(
-    string name, Rows source, RowCount rowCount, ActivationRows destination) : CpuKernel(name)
+internal sealed class QuantizeKernel(
+    string name, RowCount rowCount, ActivationRows activations) : CpuKernel(name)
 {
     private const int RowsPerUnit = 8;
     private int _rows;
@@ -24,8 +24,6 @@ internal sealed unsafe class QuantizeKernel(
     public override void Run(int unit, int worker)
     {
         int first = unit * RowsPerUnit;
-        int count = Math.Min(RowsPerUnit, _rows - first);
-        destination.Quantize(
-            source.Row(first), source.Stride, count, source.Columns, firstRow: first);
+        activations.Quantize(first, Math.Min(RowsPerUnit, _rows - first));
     }
 }

@@ -5,6 +5,10 @@ using MetalMoe.Cpu.Linear;
 
 namespace MetalMoe.Cpu.Kernels;
 
+/// <summary>Activation rows that take part in a product: Index[0..Count), or 0..Count without
+/// an index.</summary>
+internal readonly unsafe record struct RowSet(int* Index, int Count);
+
 /// <summary>A weight in its file layout, ready for products with activation rows.</summary>
 internal sealed unsafe class WeightMatrix(Weight weight)
 {
@@ -31,15 +35,16 @@ internal sealed unsafe class WeightMatrix(Weight weight)
     }
 
     /// <summary>
-    /// y[i, r] = row (first + r) of the weight times activation row index[i], for r in
+    /// y[i, r] = row (first + r) of the weight times the i-th chosen activation row, for r in
     /// [0, count).
     /// </summary>
     public void Multiply(
-        long first, int count, ActivationRows x, ReadOnlySpan<int> index, float* y, long yStride)
+        long first, int count, ActivationRows x, RowSet rows, float* y, long yStride,
+        LinearScratch scratch)
     {
         LinearKernel.Multiply(
-            Format, _rows + (first * weight.RowBytes), weight.RowBytes, Columns, count, x, index,
-            y, yStride);
+            Format, _rows + (first * weight.RowBytes), weight.RowBytes, Columns, 0, count, x,
+            rows.Index, rows.Count, y, yStride, scratch);
     }
 }
 
@@ -53,8 +58,8 @@ internal sealed unsafe class ExpertMatrix(ExpertStack stack)
     public bool NeedsQuantized => _matrix.NeedsQuantized;
 
     public void Multiply(
-        int expert, int first, int count, ActivationRows x, ReadOnlySpan<int> index, float* y,
-        long yStride) => _matrix.Multiply(
-            ((long)expert * stack.RowsPerExpert) + stack.RowOffset + first, count, x, index, y,
-            yStride);
+        int expert, int first, int count, ActivationRows x, RowSet rows, float* y, long yStride,
+        LinearScratch scratch) => _matrix.Multiply(
+            ((long)expert * stack.RowsPerExpert) + stack.RowOffset + first, count, x, rows, y,
+            yStride, scratch);
 }
