@@ -6,6 +6,7 @@ using MetalMoe.Cpu.Kernels;
 using MetalMoe.Cpu.Linear;
 using MetalMoe.Cpu.Memory;
 using MetalMoe.Cpu.Simd;
+using LinearOp = MetalMoe.Core.Plan.Linear;
 
 namespace MetalMoe.Cpu;
 
@@ -69,7 +70,7 @@ internal sealed unsafe class PlanLowering
         {
             case EmbedTokens o: Add(new EmbedTokensKernel(o, Output(o.Output))); break;
             case RmsNorm o: Lower(o); break;
-            case Linear o: Lower(o); break;
+            case LinearOp o: Lower(o); break;
             case AttentionPrep o: Lower(o); break;
             case Attention o: Lower(o); break;
             case GdnConv o: Lower(o); break;
@@ -86,7 +87,7 @@ internal sealed unsafe class PlanLowering
     private void Lower(RmsNorm o) => Add(new RmsNormKernel(
         o.Name, _buffers.Rows(o.Input), _buffers.Vector(o.Gamma), o.Epsilon, Output(o.Output)));
 
-    private void Lower(Linear o)
+    private void Lower(LinearOp o)
     {
         if (o.Residual is { } residual && o.Parts.Any(p => p.Output != residual))
         {

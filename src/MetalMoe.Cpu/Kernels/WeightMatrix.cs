@@ -7,7 +7,12 @@ namespace MetalMoe.Cpu.Kernels;
 
 /// <summary>Activation rows that take part in a product: Index[0..Count), or 0..Count without
 /// an index.</summary>
-internal readonly unsafe record struct RowSet(int* Index, int Count);
+internal readonly unsafe struct RowSet(int* index, int count)
+{
+    public int* Index { get; } = index;
+
+    public int Count { get; } = count;
+}
 
 /// <summary>A weight in its file layout, ready for products with activation rows.</summary>
 internal sealed unsafe class WeightMatrix(Weight weight)
