@@ -77,7 +77,8 @@ internal static unsafe class LinearKernel
         }
     }
 
-    private static void Dispatch<L>(QuantFormat format, in LinearTask task)
+    /// <summary>The product on a given register width; all give the same bits.</summary>
+    internal static void Dispatch<L>(QuantFormat format, in LinearTask task)
         where L : struct, ILanes<L>
     {
         switch (format)
