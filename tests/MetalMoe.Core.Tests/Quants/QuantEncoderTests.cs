@@ -106,7 +106,8 @@ public sealed class QuantEncoderTests
         float[] row = [.. Enumerable.Repeat(value, 256)];
         foreach (QuantFormat format in QuantFormats.All.Where(f => f != QuantFormat.MXFP4))
         {
-            Assert.That(RoundTrip(format, row), Is.All.EqualTo(value).Within(1).Percent, $"{format}");
+            Assert.That(
+                RoundTrip(format, row), Is.All.EqualTo(value).Within(1).Percent, $"{format}");
         }
     }
 
