@@ -75,12 +75,12 @@ internal sealed class GgufCursor(MappedFile file)
         {
             case GgufValueType.String:
                 ReadBytes();
-                return new GgufValue(type, default, 1, start);
+                return new GgufValue(type, default, 1, start, Position - start);
             case GgufValueType.Array:
                 return ReadArray(depth: 1);
             default:
                 Take(GgufValueTypes.SizeOf(type));
-                return new GgufValue(type, default, 1, start);
+                return new GgufValue(type, default, 1, start, Position - start);
         }
     }
 
@@ -109,7 +109,8 @@ internal sealed class GgufCursor(MappedFile file)
         if (size > 0)
         {
             Position += count * size;
-            return new GgufValue(GgufValueType.Array, element, count, start);
+            return new GgufValue(
+                GgufValueType.Array, element, count, start, Position - start);
         }
         if (element == GgufValueType.Array && depth == MaxDepth)
         {
@@ -126,7 +127,7 @@ internal sealed class GgufCursor(MappedFile file)
                 ReadArray(depth + 1);
             }
         }
-        return new GgufValue(GgufValueType.Array, element, count, start);
+        return new GgufValue(GgufValueType.Array, element, count, start, Position - start);
     }
 
     private ReadOnlySpan<byte> Take(int count)

@@ -184,6 +184,10 @@ public sealed class GgufMetadata
         };
     }
 
+    /// <summary>The bytes of a value (without type and count), to be written elsewhere.</summary>
+    internal ReadOnlySpan<byte> RawBytes(GgufValue value) =>
+        _file.Bytes(value.Offset, checked((int)value.ByteCount));
+
     private string DisplayArray(string key, GgufValue array)
     {
         const int Shown = 8;

@@ -8,5 +8,6 @@ namespace MetalMoe.Core.Gguf;
 /// <param name="ElementType">Type of the elements when the value is an array.</param>
 /// <param name="Count">Number of elements, 1 for a scalar.</param>
 /// <param name="Offset">Byte offset of the value, or of the first element.</param>
+/// <param name="ByteCount">Bytes from there to the end of the value.</param>
 public readonly record struct GgufValue(
-    GgufValueType Type, GgufValueType ElementType, long Count, long Offset);
+    GgufValueType Type, GgufValueType ElementType, long Count, long Offset, long ByteCount);
