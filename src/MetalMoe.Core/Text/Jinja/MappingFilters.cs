@@ -1,0 +1,90 @@
+namespace MetalMoe.Core.Text.Jinja;
+
+/// <summary>The filters that take another filter or test by name, with its arguments.</summary>
+internal static class MappingFilters
+{
+    public static JinjaValue Map(RenderContext context, JinjaValue value, Arguments arguments)
+    {
+        if (!value.IsTrue)
+        {
+            return new GeneratorValue([]);
+        }
+        var apply = Mapper(context, arguments);
+        var results = new List<JinjaValue>();
+        foreach (var item in Iteration.ToList(context, value))
+        {
+            context.Step();
+            results.Add(apply(item));
+        }
+        context.AllocateItems(results.Count);
+        return new GeneratorValue(results);
+    }
+
+    private static Func<JinjaValue, JinjaValue> Mapper(RenderContext context, Arguments arguments)
+    {
+        if (arguments.Positional.Count == 0 && arguments.Named.ContainsKey("attribute"))
+        {
+            var given = arguments.Bind(context, "the filter map", "attribute", "default");
+            return item => Attributes.Path(context, item, given[0]!, given[1]);
+        }
+        if (arguments.Positional.Count == 0)
+        {
+            throw context.Error("map requires a filter argument");
+        }
+        var (name, rest) = Split(context, arguments, 0);
+        return item =>
+        {
+            context.Enter();
+            var result = Filters.Apply(context, name, item, rest);
+            context.Leave();
+            return result;
+        };
+    }
+
+    public static JinjaValue Select(
+        RenderContext context, JinjaValue value, Arguments arguments, bool keep, bool byAttribute)
+    {
+        if (!value.IsTrue)
+        {
+            return new GeneratorValue([]);
+        }
+        int first = byAttribute ? 1 : 0;
+        if (arguments.Positional.Count < first)
+        {
+            throw context.Error("missing parameter for attribute name");
+        }
+        Func<JinjaValue, bool> test = item => item.IsTrue;
+        if (arguments.Positional.Count > first)
+        {
+            var (name, rest) = Split(context, arguments, first);
+            test = item => Tests.Apply(context, name, item, rest);
+        }
+        var kept = new List<JinjaValue>();
+        foreach (var item in Iteration.ToList(context, value))
+        {
+            context.Step();
+            var subject = byAttribute
+                ? Attributes.Path(context, item, arguments.Positional[0])
+                : item;
+            if (test(subject) == keep)
+            {
+                kept.Add(item);
+            }
+        }
+        context.AllocateItems(kept.Count);
+        return new GeneratorValue(kept);
+    }
+
+    /// <summary>The name at an index, and the arguments after it.</summary>
+    private static (string Name, Arguments Others) Split(
+        RenderContext context, Arguments arguments, int index)
+    {
+        string name = TextTools.Require(context, arguments.Positional[index], "map");
+        var rest = new Arguments { Positional = [.. arguments.Positional.Skip(index + 1)] };
+        foreach (var (key, value) in arguments.Named)
+        {
+            rest.Named.Add(key, value);
+        }
+        return (name, rest);
+    }
+}
