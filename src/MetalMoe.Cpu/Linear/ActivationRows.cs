@@ -39,7 +39,7 @@ internal sealed unsafe class ActivationRows : IDisposable
         _maxColumns = maxColumns;
         int blocks = BlocksOf(maxColumns);
         _values = new NativeArray<short>((long)maxRows * ValueStrideOf(blocks));
-        _scales = new NativeArray<float>((long)maxRows * blocks);
+        _scales = new NativeArray<float>((long)maxRows * ScaleStrideOf(blocks));
         _sums16 = new NativeArray<float>((long)maxRows * blocks * 16);
         _sums32 = new NativeArray<float>((long)maxRows * Sum32StrideOf(blocks));
     }
@@ -117,7 +117,7 @@ internal sealed unsafe class ActivationRows : IDisposable
 
     internal short* ValuesAt(int row) => _values.Pointer + ((long)row * ValueStrideOf(Blocks));
 
-    internal float* ScalesAt(int row) => _scales.Pointer + ((long)row * Blocks);
+    internal float* ScalesAt(int row) => _scales.Pointer + ((long)row * ScaleStrideOf(Blocks));
 
     /// <summary>Scale times the sum of each 16 consecutive integers.</summary>
     internal float* Sums16At(int row) => _sums16.Pointer + ((long)row * Blocks * 16);
@@ -128,6 +128,9 @@ internal sealed unsafe class ActivationRows : IDisposable
     internal float* Sums32At(int row) => _sums32.Pointer + ((long)row * Sum32StrideOf(Blocks));
 
     private static int BlocksOf(int columns) => (columns + BlockSize - 1) / BlockSize;
+
+    /// <summary>Scales are read eight at a time.</summary>
+    private static int ScaleStrideOf(int blocks) => (blocks + 7) / 8 * 8;
 
     private static int Sum32StrideOf(int blocks) => (blocks + 1) / 2 * 16;
 

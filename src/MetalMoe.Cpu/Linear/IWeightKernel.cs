@@ -3,7 +3,7 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// The products of one weight format, in the two forms that must agree to the bit: one row with one
+/// The products of one weight format, in the two forms that must agree to the bit: two rows with one
 /// activation row straight from the packed weights (decode), and a tile of 4 by 4 from a panel of
 /// unpacked weights (prefill). Every output is 16 binary32 partial sums, one a lane; each block of
 /// columns adds to them with the same operations in the same order in both forms.
@@ -11,7 +11,7 @@ namespace MetalMoe.Cpu.Linear;
 internal unsafe interface IWeightKernel<L>
     where L : struct, ILanes<L>
 {
-    /// <summary>Columns of a block.</summary>
+    /// <summary>Columns of a block; a block of unpacked weights has 512 bytes.</summary>
     static abstract int BlockColumns { get; }
 
     /// <summary>Bytes of an unpacked weight, and of an activation.</summary>
@@ -23,17 +23,21 @@ internal unsafe interface IWeightKernel<L>
     /// <summary>Columns that share a minimum: 0 (none), 16 or 32.</summary>
     static abstract int ColumnsPerMinimum { get; }
 
-    /// <summary>One output.</summary>
-    static abstract float Dot(byte* row, int columns, in TokenRow token);
+    /// <summary>The 16 partial sums of two outputs.</summary>
+    /// <param name="a">First weight row.</param>
+    /// <param name="b">Second weight row.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="token">The activation row.</param>
+    /// <param name="work">Scratch for 64 values.</param>
+    /// <param name="totals">Receives twice 16 values.</param>
+    static abstract void DotPair(
+        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals);
 
-    /// <summary>
-    /// Unpacks block <paramref name="block"/> of a row: its values, scales, and (see
-    /// <see cref="Minimums"/>) nothing else.
-    /// </summary>
-    static abstract void Unpack(byte* row, int columns, int block, void* values, float* scales);
+    /// <summary>Unpacks the integers (or values) and scales of a row.</summary>
+    static abstract void UnpackRow(byte* row, int columns, in PanelRow target, float* work);
 
-    /// <summary>The 16 minimums from 16 * group on of a row; zeros beyond its end.</summary>
-    static abstract L Minimums(byte* row, int columns, int group);
+    /// <summary>Unpacks the minimums of a row, padded to whole groups of 16.</summary>
+    static abstract void UnpackMinimums(byte* row, int columns, float* target, float* work);
 
     /// <summary>Adds one block of 4 rows by 4 activation rows to 16 accumulators.</summary>
     /// <param name="values">Unpacked block of the first row; rows are 512 bytes apart.</param>
@@ -41,7 +45,7 @@ internal unsafe interface IWeightKernel<L>
     /// <param name="tokens">4 activation rows.</param>
     /// <param name="block">Index of the block.</param>
     /// <param name="columns">Columns of the matrix.</param>
-    /// <param name="accumulators">16 times 16 values, activation rows slowest.</param>
+    /// <param name="tile">Accumulators and scratch.</param>
     static abstract void AddTile(
-        void* values, float* scales, TokenRow* tokens, int block, int columns, float* accumulators);
+        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile);
 }

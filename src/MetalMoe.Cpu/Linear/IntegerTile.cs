@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -12,7 +13,12 @@ internal static unsafe class IntegerTile<L>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBlock(
-        short* weights, float* weightScales, TokenRow* tokens, int block, float* accumulators)
+        short* weights,
+        float* weightScales,
+        TokenRow* tokens,
+        int block,
+        float* accumulators,
+        float* work)
     {
         short* x0 = (short*)tokens[0].Values + (block * 256);
         short* x1 = (short*)tokens[1].Values + (block * 256);
@@ -49,26 +55,31 @@ internal static unsafe class IntegerTile<L>
             s32 = L.AddInt32(s32, L.MultiplyAddAdjacent(w2, x));
             s33 = L.AddInt32(s33, L.MultiplyAddAdjacent(w3, x));
         }
-        Accumulate(accumulators, weightScales, tokens[0].Scales[block], s00, s01, s02, s03);
-        Accumulate(accumulators + 64, weightScales, tokens[1].Scales[block], s10, s11, s12, s13);
-        Accumulate(accumulators + 128, weightScales, tokens[2].Scales[block], s20, s21, s22, s23);
-        Accumulate(accumulators + 192, weightScales, tokens[3].Scales[block], s30, s31, s32, s33);
+        var scales = Vector128.Load(weightScales);
+        (scales * tokens[0].Scales[block]).Store(work);
+        (scales * tokens[1].Scales[block]).Store(work + 4);
+        (scales * tokens[2].Scales[block]).Store(work + 8);
+        (scales * tokens[3].Scales[block]).Store(work + 12);
+        Accumulate(accumulators, work, s00, s01, s02, s03);
+        Accumulate(accumulators + 64, work + 4, s10, s11, s12, s13);
+        Accumulate(accumulators + 128, work + 8, s20, s21, s22, s23);
+        Accumulate(accumulators + 192, work + 12, s30, s31, s32, s33);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Accumulate(
-        float* accumulators, float* weightScales, float scale, L sum0, L sum1, L sum2, L sum3)
+        float* accumulators, float* scales, L sum0, L sum1, L sum2, L sum3)
     {
-        Accumulate(accumulators, weightScales[0] * scale, sum0);
-        Accumulate(accumulators + 16, weightScales[1] * scale, sum1);
-        Accumulate(accumulators + 32, weightScales[2] * scale, sum2);
-        Accumulate(accumulators + 48, weightScales[3] * scale, sum3);
+        Accumulate(accumulators, scales, sum0);
+        Accumulate(accumulators + 16, scales + 1, sum1);
+        Accumulate(accumulators + 32, scales + 2, sum2);
+        Accumulate(accumulators + 48, scales + 3, sum3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Accumulate(float* accumulator, float scale, L sum)
+    private static void Accumulate(float* accumulator, float* scale, L sum)
     {
-        L total = L.FusedMultiplyAdd(L.ToSingle(sum), L.Single(scale), L.Load(accumulator));
+        L total = L.FusedMultiplyAdd(L.ToSingle(sum), L.Broadcast(scale), L.Load(accumulator));
         L.Store(accumulator, total);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -43,6 +44,9 @@ internal static unsafe class LinearEngine<L, TKernel>
     /// <summary>Activations that stay in the second-level cache while panels pass.</summary>
     private const int ChunkBytes = 512 * 1024;
 
+    /// <summary>Bytes of a block of unpacked weights.</summary>
+    private const int BlockBytes = 512;
+
     private const int TileTokens = LinearScratch.TileTokens;
 
     public static void Run(in LinearTask task)
@@ -61,15 +65,33 @@ internal static unsafe class LinearEngine<L, TKernel>
     {
         for (int t = 0; t < task.TokenCount; t++)
         {
-            TokenRow token = Describe(task, t);
-            float* output = task.Output + (t * task.OutputStride);
-            byte* row = task.Matrix + (task.FirstRow * task.RowBytes);
-            for (int r = 0; r < task.RowCount; r++)
+            task.Scratch.Tokens[t] = Describe(task, t);
+        }
+        for (int r = 0; r < task.RowCount; r += 4)
+        {
+            int rows = Math.Min(4, task.RowCount - r);
+            for (int t = 0; t < task.TokenCount; t++)
             {
-                output[task.FirstRow + r] = TKernel.Dot(row, task.Columns, token);
-                row += task.RowBytes;
+                RunFourRows(task, task.FirstRow + r, rows, t);
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunFourRows(in LinearTask task, int firstRow, int rows, int token)
+    {
+        LinearScratch scratch = task.Scratch;
+        float* totals = scratch.Accumulators;
+        byte* row = task.Matrix + (firstRow * task.RowBytes);
+        for (int r = 0; r < rows; r += 2)
+        {
+            byte* next = r + 1 < rows ? row + task.RowBytes : row;
+            TKernel.DotPair(
+                row, next, task.Columns, scratch.Tokens + token, scratch.Work, totals + (16 * r));
+            row = next + task.RowBytes;
+        }
+        float* output = task.Output + (token * task.OutputStride) + firstRow;
+        WriteSums(totals, output, rows);
     }
 
     private static void RunTiles(in LinearTask task)
@@ -105,22 +127,23 @@ internal static unsafe class LinearEngine<L, TKernel>
     private static void UnpackPanel(in LinearTask task, int firstRow, int rows)
     {
         LinearScratch scratch = task.Scratch;
-        int blocks = BlocksOf(task.Columns);
         int groups = MinimumGroups(task.Columns);
         int height = (rows + 3) / 4 * 4;
         for (int r = 0; r < rows; r++)
         {
             byte* row = task.Matrix + ((firstRow + r) * task.RowBytes);
-            for (int b = 0; b < blocks; b++)
+            var target = new PanelRow
             {
-                long at = ((long)b * height) + r;
-                float* scales = scratch.Scales + (at * TKernel.ScalesPerBlock);
-                TKernel.Unpack(row, task.Columns, b, scratch.Weights + (at * 512), scales);
-            }
-            for (int g = 0; g < groups; g++)
+                Values = scratch.Weights + (r * BlockBytes),
+                ValueStride = (long)height * BlockBytes,
+                Scales = scratch.Scales + (r * TKernel.ScalesPerBlock),
+                ScaleStride = (long)height * TKernel.ScalesPerBlock,
+            };
+            TKernel.UnpackRow(row, task.Columns, target, scratch.Work);
+            if (groups != 0)
             {
-                float* target = scratch.Minimums + ((((long)r * groups) + g) * 16);
-                L.Store(target, TKernel.Minimums(row, task.Columns, g));
+                float* minimums = scratch.Minimums + ((long)r * groups * 16);
+                TKernel.UnpackMinimums(row, task.Columns, minimums, scratch.Work);
             }
         }
     }
@@ -137,28 +160,75 @@ internal static unsafe class LinearEngine<L, TKernel>
             scratch.Tokens[t] = Describe(task, firstToken + Math.Min(t, tokens - 1));
         }
         new Span<float>(scratch.Accumulators, height * width * 16).Clear();
+        if (TKernel.ValueBytes == sizeof(float))
+        {
+            AddColumnsInnermost(task, height, width);
+        }
+        else
+        {
+            AddColumnsOutermost(task, height, width);
+        }
+        WriteTile(task, firstRow, rows, firstToken, tokens);
+    }
+
+    /// <summary>
+    /// All of the tile block by block: the block of 16 weight rows, of 16 activation rows and the
+    /// accumulators stay in the first-level cache.
+    /// </summary>
+    private static void AddColumnsOutermost(in LinearTask task, int height, int width)
+    {
         int blocks = BlocksOf(task.Columns);
         for (int b = 0; b < blocks; b++)
         {
-            float* accumulators = scratch.Accumulators;
             for (int t = 0; t < width; t += 4)
             {
                 for (int r = 0; r < height; r += 4)
                 {
-                    long at = ((long)b * height) + r;
-                    TKernel.AddTile(
-                        scratch.Weights + (at * 512),
-                        scratch.Scales + (at * TKernel.ScalesPerBlock),
-                        scratch.Tokens + t,
-                        b,
-                        task.Columns,
-                        accumulators);
-                    accumulators += 256;
+                    AddTile(task, b, height, t, r);
                 }
             }
         }
-        WriteTile(task, firstRow, rows, firstToken, tokens);
     }
+
+    /// <summary>
+    /// Four by four rows over all columns: activations of the caller may lie at distances that share
+    /// cache sets, so no more than four rows are in use at a time.
+    /// </summary>
+    private static void AddColumnsInnermost(in LinearTask task, int height, int width)
+    {
+        int blocks = BlocksOf(task.Columns);
+        for (int t = 0; t < width; t += 4)
+        {
+            for (int r = 0; r < height; r += 4)
+            {
+                for (int b = 0; b < blocks; b++)
+                {
+                    AddTile(task, b, height, t, r);
+                }
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTile(in LinearTask task, int block, int height, int token, int row)
+    {
+        LinearScratch scratch = task.Scratch;
+        long at = ((long)block * height) + row;
+        TKernel.AddTile(
+            scratch.Weights + (at * BlockBytes),
+            scratch.Scales + (at * TKernel.ScalesPerBlock),
+            scratch.Tokens + token,
+            block,
+            task.Columns,
+            TileAt(scratch, height, token, row));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TileMemory TileAt(LinearScratch scratch, int height, int token, int row) => new()
+    {
+        Accumulators = scratch.Accumulators + (((token / 4 * (height / 4)) + (row / 4)) * 256),
+        Work = scratch.Work,
+    };
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WriteTile(
@@ -166,28 +236,40 @@ internal static unsafe class LinearEngine<L, TKernel>
     {
         LinearScratch scratch = task.Scratch;
         int groups = MinimumGroups(task.Columns);
-        int quads = (rows + 3) / 4;
-        for (int t = 0; t < tokens; t++)
+        int height = (rows + 3) / 4 * 4;
+        for (int t = 0; t < tokens; t += 4)
         {
-            float* output = task.Output + ((firstToken + t) * task.OutputStride) + firstRow;
-            for (int r = 0; r < rows; r++)
+            for (int r = 0; r < rows; r += 4)
             {
-                int tile = (t / 4 * quads) + (r / 4);
-                int place = (tile * 16) + (t % 4 * 4) + (r % 4);
-                L total = L.Load(scratch.Accumulators + (place * 16));
-                if (TKernel.ColumnsPerMinimum != 0)
+                float* totals = TileAt(scratch, height, t, r).Accumulators;
+                if (groups != 0)
                 {
                     float* minimums = scratch.Minimums + ((long)r * groups * 16);
-                    L part = L.Zero;
-                    for (int g = 0; g < groups; g++)
-                    {
-                        L sums = L.Load(scratch.Tokens[t].Sums + (16 * g));
-                        part = L.FusedMultiplyAdd(L.Load(minimums + (16 * g)), sums, part);
-                    }
-                    total = L.SubtractSingle(total, part);
+                    MinimumTile<L>.Subtract(minimums, groups, scratch.Tokens + t, totals);
                 }
-                output[r] = L.Sum(total);
+                for (int i = 0; i < Math.Min(4, tokens - t); i++)
+                {
+                    float* output = task.Output + ((firstToken + t + i) * task.OutputStride);
+                    WriteSums(totals + (64 * i), output + firstRow + r, Math.Min(4, rows - r));
+                }
             }
+        }
+    }
+
+    /// <summary>Adds up the 16 lanes of up to four outputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteSums(float* totals, float* output, int count)
+    {
+        var sums = L.SumEach(
+            L.Load(totals), L.Load(totals + 16), L.Load(totals + 32), L.Load(totals + 48));
+        if (count == 4)
+        {
+            sums.Store(output);
+            return;
+        }
+        for (int i = 0; i < count; i++)
+        {
+            output[i] = sums.GetElement(i);
         }
     }
 

@@ -12,6 +12,8 @@ internal sealed unsafe class LinearScratch : IDisposable
     /// <summary>Activation rows of a tile.</summary>
     public const int TileTokens = 16;
 
+    private const int WorkFloats = 128;
+
     private const int PanelBytes = 128 * 1024;
 
     private readonly int _maxColumns;
@@ -20,6 +22,7 @@ internal sealed unsafe class LinearScratch : IDisposable
     private readonly NativeArray<float> _minimums;
     private readonly NativeArray<float> _accumulators;
     private readonly NativeArray<TokenRow> _tokens;
+    private readonly NativeArray<float> _work;
 
     /// <param name="maxColumns">Longest weight row.</param>
     public LinearScratch(int maxColumns)
@@ -33,6 +36,7 @@ internal sealed unsafe class LinearScratch : IDisposable
         _minimums = new NativeArray<float>(rows * padded / 16);
         _accumulators = new NativeArray<float>(rows * TileTokens * 16);
         _tokens = new NativeArray<TokenRow>(TileTokens);
+        _work = new NativeArray<float>(WorkFloats);
     }
 
     internal byte* Weights => _weights.Pointer;
@@ -43,6 +47,9 @@ internal sealed unsafe class LinearScratch : IDisposable
 
     internal float* Accumulators => _accumulators.Pointer;
 
+    /// <summary>Small values of the kernel at work.</summary>
+    internal float* Work => _work.Pointer;
+
     internal TokenRow* Tokens => _tokens.Pointer;
 
     public void Dispose()
@@ -52,6 +59,7 @@ internal sealed unsafe class LinearScratch : IDisposable
         _minimums.Dispose();
         _accumulators.Dispose();
         _tokens.Dispose();
+        _work.Dispose();
     }
 
     /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.</summary>
@@ -69,4 +77,28 @@ internal unsafe struct TokenRow
     public void* Values;
     public float* Scales;
     public float* Sums;
+}
+
+/// <summary>Where one unpacked weight row goes.</summary>
+internal readonly unsafe struct PanelRow
+{
+    public required byte* Values { get; init; }
+
+    /// <summary>Bytes from block to block.</summary>
+    public required long ValueStride { get; init; }
+
+    public required float* Scales { get; init; }
+
+    /// <summary>Elements from block to block.</summary>
+    public required long ScaleStride { get; init; }
+}
+
+/// <summary>Memory of a tile of 4 weight rows by 4 activation rows.</summary>
+internal readonly unsafe struct TileMemory
+{
+    /// <summary>16 accumulators of 16 lanes, activation rows slowest.</summary>
+    public required float* Accumulators { get; init; }
+
+    /// <summary>Scratch for 64 values.</summary>
+    public required float* Work { get; init; }
 }

@@ -30,26 +30,30 @@ internal static unsafe class ScaledTile<L>
         for (int i = 0; i < count; i++)
         {
             int k = 32 * i;
+            L w0 = L.Load(weights + k);
+            L w1 = L.Load(weights + k + 256);
+            L w2 = L.Load(weights + k + 512);
+            L w3 = L.Load(weights + k + 768);
             L x = L.Load(x0 + k);
-            s00 = Add(s00, weights + k, x, weightScales[i]);
-            s01 = Add(s01, weights + k + 256, x, weightScales[i + 8]);
-            s02 = Add(s02, weights + k + 512, x, weightScales[i + 16]);
-            s03 = Add(s03, weights + k + 768, x, weightScales[i + 24]);
+            s00 = Add(s00, w0, x, weightScales + i);
+            s01 = Add(s01, w1, x, weightScales + i + 8);
+            s02 = Add(s02, w2, x, weightScales + i + 16);
+            s03 = Add(s03, w3, x, weightScales + i + 24);
             x = L.Load(x1 + k);
-            s10 = Add(s10, weights + k, x, weightScales[i]);
-            s11 = Add(s11, weights + k + 256, x, weightScales[i + 8]);
-            s12 = Add(s12, weights + k + 512, x, weightScales[i + 16]);
-            s13 = Add(s13, weights + k + 768, x, weightScales[i + 24]);
+            s10 = Add(s10, w0, x, weightScales + i);
+            s11 = Add(s11, w1, x, weightScales + i + 8);
+            s12 = Add(s12, w2, x, weightScales + i + 16);
+            s13 = Add(s13, w3, x, weightScales + i + 24);
             x = L.Load(x2 + k);
-            s20 = Add(s20, weights + k, x, weightScales[i]);
-            s21 = Add(s21, weights + k + 256, x, weightScales[i + 8]);
-            s22 = Add(s22, weights + k + 512, x, weightScales[i + 16]);
-            s23 = Add(s23, weights + k + 768, x, weightScales[i + 24]);
+            s20 = Add(s20, w0, x, weightScales + i);
+            s21 = Add(s21, w1, x, weightScales + i + 8);
+            s22 = Add(s22, w2, x, weightScales + i + 16);
+            s23 = Add(s23, w3, x, weightScales + i + 24);
             x = L.Load(x3 + k);
-            s30 = Add(s30, weights + k, x, weightScales[i]);
-            s31 = Add(s31, weights + k + 256, x, weightScales[i + 8]);
-            s32 = Add(s32, weights + k + 512, x, weightScales[i + 16]);
-            s33 = Add(s33, weights + k + 768, x, weightScales[i + 24]);
+            s30 = Add(s30, w0, x, weightScales + i);
+            s31 = Add(s31, w1, x, weightScales + i + 8);
+            s32 = Add(s32, w2, x, weightScales + i + 16);
+            s33 = Add(s33, w3, x, weightScales + i + 24);
         }
         Accumulate(accumulators, tokens[0].Scales[block], s00, s01, s02, s03);
         Accumulate(accumulators + 64, tokens[1].Scales[block], s10, s11, s12, s13);
@@ -58,10 +62,10 @@ internal static unsafe class ScaledTile<L>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Add(L sum, short* weights, L x, float scale)
+    private static L Add(L sum, L weights, L x, float* scale)
     {
-        L products = L.MultiplyAddAdjacent(L.Load(weights), x);
-        return L.FusedMultiplyAdd(L.ToSingle(products), L.Single(scale), sum);
+        L products = L.MultiplyAddAdjacent(weights, x);
+        return L.FusedMultiplyAdd(L.ToSingle(products), L.Broadcast(scale), sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -57,51 +57,60 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
 
     public static int ColumnsPerMinimum => 0;
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Dot(byte* row, int columns, in TokenRow token)
+    public static void DotPair(
+        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
     {
-        float* x = (float*)token.Values;
-        L total = L.Zero;
+        float* x = (float*)token->Values;
+        L totalA = L.Zero;
+        L totalB = L.Zero;
         int k = 0;
         for (; k + 16 <= columns; k += 16)
         {
-            L weights = TFormat.Load<L>(row + ((long)k * TFormat.Bytes));
-            total = L.FusedMultiplyAdd(weights, L.Load(x + k), total);
+            L v = L.Load(x + k);
+            long at = (long)k * TFormat.Bytes;
+            totalA = L.FusedMultiplyAdd(TFormat.Load<L>(a + at), v, totalA);
+            totalB = L.FusedMultiplyAdd(TFormat.Load<L>(b + at), v, totalB);
         }
         if (k < columns)
         {
-            float* tail = stackalloc float[16];
-            L weights = LoadTail(row + ((long)k * TFormat.Bytes), columns - k);
-            new Span<float>(tail, 16).Clear();
-            new ReadOnlySpan<float>(x + k, columns - k).CopyTo(new Span<float>(tail, 16));
-            total = L.FusedMultiplyAdd(weights, L.Load(tail), total);
+            long at = (long)k * TFormat.Bytes;
+            L weightsA = LoadTail(a + at, columns - k);
+            L weightsB = LoadTail(b + at, columns - k);
+            new Span<float>(work, 16).Clear();
+            new ReadOnlySpan<float>(x + k, columns - k).CopyTo(new Span<float>(work, 16));
+            totalA = L.FusedMultiplyAdd(weightsA, L.Load(work), totalA);
+            totalB = L.FusedMultiplyAdd(weightsB, L.Load(work), totalB);
         }
-        return L.Sum(total);
+        L.Store(totals, totalA);
+        L.Store(totals + 16, totalB);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack(byte* row, int columns, int block, void* values, float* scales)
+    public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        int start = block * BlockColumns;
-        int count = Math.Min(BlockColumns, columns - start);
-        byte* source = row + ((long)start * TFormat.Bytes);
-        float* target = (float*)values;
-        for (int k = 0; k < count; k += 16)
+        byte* values = target.Values;
+        for (int start = 0; start < columns; start += BlockColumns)
         {
-            byte* from = source + ((long)k * TFormat.Bytes);
-            L.Store(
-                target + k,
-                count - k >= 16 ? TFormat.Load<L>(from) : LoadTail(from, count - k));
+            int end = Math.Min(columns, start + BlockColumns);
+            for (int k = start; k < end; k += 16)
+            {
+                byte* from = row + ((long)k * TFormat.Bytes);
+                L.Store(
+                    values + ((k - start) * sizeof(float)),
+                    end - k >= 16 ? TFormat.Load<L>(from) : LoadTail(from, end - k));
+            }
+            values += target.ValueStride;
         }
     }
 
-    public static L Minimums(byte* row, int columns, int group) => throw new UnreachableException();
+    public static void UnpackMinimums(byte* row, int columns, float* target, float* work) =>
+        throw new UnreachableException();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        void* values, float* scales, TokenRow* tokens, int block, int columns, float* accumulators)
-        => SingleTile<L>.AddBlock((float*)values, tokens, block, columns, accumulators);
+        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
+        => SingleTile<L>.AddBlock((float*)values, tokens, block, columns, tile);
 
     /// <summary>The last 1 to 15 weights of a row, padded with zeros.</summary>
     [SkipLocalsInit]

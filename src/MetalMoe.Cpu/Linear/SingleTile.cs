@@ -10,11 +10,12 @@ internal static unsafe class SingleTile<L>
     /// <summary>Columns of a block; as many bytes as a block of the integer tiles.</summary>
     public const int BlockColumns = 128;
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBlock(
-        float* weights, TokenRow* tokens, int block, int columns, float* accumulators)
+        float* weights, TokenRow* tokens, int block, int columns, in TileMemory tile)
     {
+        float* accumulators = tile.Accumulators;
+        float* tail = tile.Work;
         int start = block * BlockColumns;
         int count = Math.Min(BlockColumns, columns - start);
         float* x0 = (float*)tokens[0].Values + start;
@@ -37,7 +38,6 @@ internal static unsafe class SingleTile<L>
         L s31 = L.Load(accumulators + 208);
         L s32 = L.Load(accumulators + 224);
         L s33 = L.Load(accumulators + 240);
-        float* tail = stackalloc float[64];
         for (int k = 0; k < count; k += 16)
         {
             if (count - k < 16)

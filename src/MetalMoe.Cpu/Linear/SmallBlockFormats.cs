@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
@@ -12,16 +13,17 @@ internal readonly unsafe struct Q4_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 18, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
         where L : struct, ILanes<L> =>
         L.SubtractInt16(L.WidenUnsigned(SmallBlocks.Nibbles(block + 2)), L.Int16(8));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        throw new System.Diagnostics.UnreachableException();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        throw new UnreachableException();
 }
 
 /// <summary>Scale, offset, 16 bytes of nibbles.</summary>
@@ -32,16 +34,17 @@ internal readonly unsafe struct Q4_1Format : ISmallBlockFormat
     public static bool HasMinimum => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 20, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
         where L : struct, ILanes<L> =>
         L.WidenUnsigned(SmallBlocks.Nibbles(block + 4));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        SmallBlocks.HalfMinimums(block, 20, count, minimums);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        -HalfFloat.Gather(block + 2, BlockBytes, count);
 }
 
 /// <summary>Scale, 32 fifth bits, 16 bytes of nibbles; value = code - 16.</summary>
@@ -52,8 +55,8 @@ internal readonly unsafe struct Q5_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 22, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -62,8 +65,9 @@ internal readonly unsafe struct Q5_0Format : ISmallBlockFormat
             L.WidenUnsigned(SmallBlocks.Nibbles(block + 6) | SmallBlocks.FifthBits(block + 2)),
             L.Int16(16));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        throw new System.Diagnostics.UnreachableException();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        throw new UnreachableException();
 }
 
 /// <summary>Scale, offset, 32 fifth bits, 16 bytes of nibbles.</summary>
@@ -74,16 +78,17 @@ internal readonly unsafe struct Q5_1Format : ISmallBlockFormat
     public static bool HasMinimum => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 24, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
         where L : struct, ILanes<L> =>
         L.WidenUnsigned(SmallBlocks.Nibbles(block + 8) | SmallBlocks.FifthBits(block + 4));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        SmallBlocks.HalfMinimums(block, 24, count, minimums);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        -HalfFloat.Gather(block + 2, BlockBytes, count);
 }
 
 /// <summary>Scale, 32 signed bytes.</summary>
@@ -94,16 +99,17 @@ internal readonly unsafe struct Q8_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 34, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
         where L : struct, ILanes<L> =>
         L.WidenSigned(Vector256.Load((sbyte*)block + 2));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        throw new System.Diagnostics.UnreachableException();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        throw new UnreachableException();
 }
 
 /// <summary>Scale, 16 bytes of nibbles into a table.</summary>
@@ -118,16 +124,17 @@ internal readonly unsafe struct IQ4_NLFormat : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales) =>
-        SmallBlocks.HalfScales(block, 18, count, scales);
+    public static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block, BlockBytes, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
         where L : struct, ILanes<L> =>
         L.WidenSigned(SmallBlocks.Lookup(block + 2, Table));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        throw new System.Diagnostics.UnreachableException();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        throw new UnreachableException();
 }
 
 /// <summary>Power-of-two scale (E8M0), 16 bytes of E2M1 nibbles; integers are doubled E2M1.</summary>
@@ -141,15 +148,28 @@ internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, int count, float* scales)
+    public static Vector256<float> Scales(byte* block, int count)
     {
-        for (int i = 0; i < count; i++)
-        {
-            // Half of 2^(e - 127), because the integers are doubled; e = 0 and 1 are denormals.
-            uint exponent = block[i * 17];
-            uint bits = exponent < 2 ? 0x00200000u << (int)exponent : (exponent - 1) << 23;
-            scales[i] = BitConverter.UInt32BitsToSingle(bits);
-        }
+        int last = count - 1;
+        var exponents = Vector256.Create(
+            block[0],
+            block[Math.Min(1, last) * BlockBytes],
+            block[Math.Min(2, last) * BlockBytes],
+            block[Math.Min(3, last) * BlockBytes],
+            block[Math.Min(4, last) * BlockBytes],
+            block[Math.Min(5, last) * BlockBytes],
+            block[Math.Min(6, last) * BlockBytes],
+            block[Math.Min(7, last) * BlockBytes]);
+        // Half of 2^(e - 127), because the integers are doubled; e = 0 and 1 are denormals.
+        var denormal = Vector256.ConditionalSelect(
+            Vector256.Equals(exponents, Vector256<int>.Zero),
+            Vector256.Create(0x00200000),
+            Vector256.Create(0x00400000));
+        var bits = Vector256.ConditionalSelect(
+            Vector256.LessThan(exponents, Vector256.Create(2)),
+            denormal,
+            (exponents - Vector256<int>.One) << 23);
+        return bits.AsSingle();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -157,6 +177,7 @@ internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
         where L : struct, ILanes<L> =>
         L.WidenSigned(SmallBlocks.Lookup(block + 1, Table));
 
-    public static void Minimums(byte* block, int count, float* minimums) =>
-        throw new System.Diagnostics.UnreachableException();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minimums(byte* block, int count) =>
+        throw new UnreachableException();
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -21,75 +22,119 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
 
     public static int ColumnsPerMinimum => TFormat.HasMinimum ? 32 : 0;
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Dot(byte* row, int columns, in TokenRow token)
+    public static void DotPair(
+        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
     {
-        float* weightScales = stackalloc float[8];
-        short* values = (short*)token.Values;
-        int smallBlocks = columns / 32;
-        L total = L.Zero;
-        byte* block = row;
-        for (int first = 0; first < smallBlocks; first += 8)
+        float* scalesA = work;
+        float* scalesB = work + 8;
+        short* x = (short*)token->Values;
+        byte* blockA = a;
+        byte* blockB = b;
+        int blocks = columns / 32;
+        L totalA = L.Zero;
+        L totalB = L.Zero;
+        for (int first = 0; first < blocks; first += 8)
         {
-            int count = Math.Min(8, smallBlocks - first);
-            TFormat.Scales(block, count, weightScales);
-            L partial = L.Zero;
+            int count = Math.Min(8, blocks - first);
+            TFormat.Scales(blockA, count).Store(scalesA);
+            TFormat.Scales(blockB, count).Store(scalesB);
+            L partialA = L.Zero;
+            L partialB = L.Zero;
             for (int i = 0; i < count; i++)
             {
-                L products = L.MultiplyAddAdjacent(TFormat.Weights<L>(block), L.Load(values));
-                partial = L.FusedMultiplyAdd(
-                    L.ToSingle(products), L.Single(weightScales[i]), partial);
-                block += TFormat.BlockBytes;
-                values += 32;
+                L v = L.Load(x);
+                partialA = Add(partialA, TFormat.Weights<L>(blockA), v, scalesA + i);
+                partialB = Add(partialB, TFormat.Weights<L>(blockB), v, scalesB + i);
+                blockA += TFormat.BlockBytes;
+                blockB += TFormat.BlockBytes;
+                x += 32;
             }
-            total = L.FusedMultiplyAdd(partial, L.Single(token.Scales[first / 8]), total);
+            L scale = L.Broadcast(token->Scales + (first / 8));
+            totalA = L.FusedMultiplyAdd(partialA, scale, totalA);
+            totalB = L.FusedMultiplyAdd(partialB, scale, totalB);
         }
         if (TFormat.HasMinimum)
         {
-            total = L.SubtractSingle(total, MinimumPart(row, columns, token.Sums));
+            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums));
+            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums));
         }
-        return L.Sum(total);
+        L.Store(totals, totalA);
+        L.Store(totals + 16, totalB);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack(byte* row, int columns, int block, void* values, float* scales)
+    public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        int count = Math.Min(8, (columns / 32) - (block * 8));
-        byte* source = row + ((long)block * 8 * TFormat.BlockBytes);
-        TFormat.Scales(source, count, scales);
-        for (int i = 0; i < count; i++)
+        byte* values = target.Values;
+        float* scales = target.Scales;
+        int blocks = columns / 32;
+        for (int first = 0; first < blocks; first += 8)
         {
-            L.Store((short*)values + (32 * i), TFormat.Weights<L>(source));
-            source += TFormat.BlockBytes;
+            int count = Math.Min(8, blocks - first);
+            TFormat.Scales(row, count).Store(scales);
+            for (int i = 0; i < count; i++)
+            {
+                L.Store(values + (64 * i), TFormat.Weights<L>(row));
+                row += TFormat.BlockBytes;
+            }
+            values += target.ValueStride;
+            scales += target.ScaleStride;
         }
     }
 
-    [SkipLocalsInit]
-    public static L Minimums(byte* row, int columns, int group)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void UnpackMinimums(byte* row, int columns, float* target, float* work)
     {
-        float* minimums = stackalloc float[16];
-        byte* first = row + ((long)group * 16 * TFormat.BlockBytes);
-        TFormat.Minimums(first, Math.Min(16, (columns / 32) - (16 * group)), minimums);
-        return L.Load(minimums);
+        int blocks = columns / 32;
+        for (int first = 0; first < blocks; first += 16)
+        {
+            L.Store(target, MinimumGroup(row, blocks - first));
+            target += 16;
+            row += 16 * TFormat.BlockBytes;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        void* values, float* scales, TokenRow* tokens, int block, int columns, float* accumulators)
+        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
     {
         int count = Math.Min(8, (columns / 32) - (block * 8));
-        ScaledTile<L>.AddBlock((short*)values, scales, tokens, block, count, accumulators);
+        ScaledTile<L>.AddBlock((short*)values, scales, tokens, block, count, tile.Accumulators);
     }
 
-    private static L MinimumPart(byte* row, int columns, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L MinimumPart(byte* row, int blocks, float* sums)
     {
-        L minimums = L.Zero;
-        for (int g = 0; g * 512 < columns; g++)
+        L total = L.Zero;
+        for (int first = 0; first < blocks; first += 16)
         {
-            minimums = L.FusedMultiplyAdd(
-                Minimums(row, columns, g), L.Load(sums + (16 * g)), minimums);
+            L minimums = MinimumGroup(row, blocks - first);
+            total = L.FusedMultiplyAdd(minimums, L.Load(sums), total);
+            sums += 16;
+            row += 16 * TFormat.BlockBytes;
         }
-        return minimums;
+        return total;
+    }
+
+    /// <summary>
+    /// The minimums of up to 16 blocks. Places that are left hold anything finite: the sums they are
+    /// multiplied with are zero.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L MinimumGroup(byte* block, int blocks)
+    {
+        var lower = TFormat.Minimums(block, Math.Min(8, blocks));
+        var upper = blocks > 8
+            ? TFormat.Minimums(block + (8 * TFormat.BlockBytes), Math.Min(8, blocks - 8))
+            : Vector256<float>.Zero;
+        return L.Combine(lower, upper);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L Add(L partial, L weights, L x, float* scale)
+    {
+        L products = L.ToSingle(L.MultiplyAddAdjacent(weights, x));
+        return L.FusedMultiplyAdd(products, L.Broadcast(scale), partial);
     }
 }

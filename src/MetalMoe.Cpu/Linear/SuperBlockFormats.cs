@@ -13,115 +13,76 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 84;
 
+    public static int ScaleOffset => 80;
+
+    public static int MinimumScaleOffset => 82;
+
     public static int MinimumsPerBlock => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)(block + 80));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
-        where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
+    public static void SubScales(byte* block, int* target)
     {
         var scales = Vector128.Load(block) & Vector128.Create((byte)15);
-        Vector256.WidenLower(scales.ToVector256Unsafe()).AsInt16().Store(work);
-        L sum = L.Zero;
-        for (int half = 0; half < 2; half++)
-        {
-            L codes = L.WidenUnsigned(Vector256.Load(block + 16 + (32 * half)));
-            short* scale = work + (8 * half);
-            int at = 4 * half;
-            sum = Accept<L, TSink>(sum, context, at, codes, scale);
-            sum = Accept<L, TSink>(sum, context, at + 1, L.ShiftRightInt16(codes, 2), scale + 2);
-            sum = Accept<L, TSink>(sum, context, at + 2, L.ShiftRightInt16(codes, 4), scale + 4);
-            sum = Accept<L, TSink>(sum, context, at + 3, L.ShiftRightInt16(codes, 6), scale + 6);
-        }
-        return sum;
+        SuperBlocks.StoreTwice(scales.AsSByte(), target);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Minimums<L>(byte* row, int group, int blocks)
+    public static L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>
     {
-        byte* block = row + ((long)group * BlockBytes);
-        float scale = HalfFloat.ToSingle(*(ushort*)(block + 82));
-        return L.MultiplySingle(L.WidenToSingle(Vector128.Load(block) >>> 4), L.Single(scale));
+        L codes = L.WidenUnsigned(Vector256.Load(block + 16 + (index / 4 * 32)));
+        L value = L.And(L.ShiftRightInt16(codes, index % 4 * 2), L.Int16(3));
+        return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Accept<L, TSink>(L sum, short* context, int index, L codes, short* scales)
-        where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
-    {
-        L weights = L.MultiplyInt16(L.And(codes, L.Int16(3)), L.Int16Halves(scales));
-        return TSink.Accept(sum, context, index, weights);
-    }
+    public static L MinimumCodes<L>(byte* block, int blocks)
+        where L : struct, ILanes<L> =>
+        L.WidenToSingle(Vector128.Load(block) >>> 4);
 }
 
 /// <summary>
 /// 256 third bits (32 bytes), 64 bytes of 2-bit codes laid out as in Q2_K, sixteen 6-bit scales in 12
-/// bytes, scale. Value = code - 4 where the third bit is clear.
+/// bytes, scale. Bit g of third-bit byte l belongs to value 32g + l; value = code - 4 where it is
+/// clear.
 /// </summary>
 internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 110;
 
+    public static int ScaleOffset => 108;
+
+    public static int MinimumScaleOffset => throw new UnreachableException();
+
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)(block + 108));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
-        where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
+    public static void SubScales(byte* block, int* target)
     {
-        StoreScales(block + 96, work);
-        L third = L.WidenUnsigned(Vector256.Load(block));
-        L sum = L.Zero;
-        for (int half = 0; half < 2; half++)
-        {
-            L codes = L.WidenUnsigned(Vector256.Load(block + 32 + (32 * half)));
-            short* scale = work + (8 * half);
-            int at = 4 * half;
-            sum = Accept<L, TSink>(sum, context, at, codes, L.ShiftLeftInt16(third, 2), scale);
-            sum = Accept<L, TSink>(
-                sum, context, at + 1, L.ShiftRightInt16(codes, 2), L.ShiftLeftInt16(third, 1), scale + 2);
-            sum = Accept<L, TSink>(
-                sum, context, at + 2, L.ShiftRightInt16(codes, 4), third, scale + 4);
-            sum = Accept<L, TSink>(
-                sum, context, at + 3, L.ShiftRightInt16(codes, 6), L.ShiftRightInt16(third, 1), scale + 6);
-            third = L.ShiftRightInt16(third, 4);
-        }
-        return sum;
-    }
-
-    public static L Minimums<L>(byte* row, int group, int blocks)
-        where L : struct, ILanes<L> => throw new UnreachableException();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreScales(byte* packed, short* work)
-    {
+        byte* packed = block + 96;
         ulong low = *(ulong*)packed;
         uint rest = *(uint*)(packed + 8);
         ulong two = ((ulong)(rest >> 2) << 32) | rest;
         ulong first = (low & 0x0f0f0f0f0f0f0f0f) | ((two & 0x0303030303030303) << 4);
         ulong second = ((low >> 4) & 0x0f0f0f0f0f0f0f0f) | (((two >> 4) & 0x0303030303030303) << 4);
         var scales = Vector128.Create(first, second).AsSByte() - Vector128.Create((sbyte)32);
-        Vector256.WidenLower(scales.ToVector256Unsafe()).Store(work);
+        SuperBlocks.StoreTwice(scales, target);
     }
 
-    /// <summary>Bit 2 of <paramref name="third"/> is the third bit of the code.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Accept<L, TSink>(
-        L sum, short* context, int index, L codes, L third, short* scales)
+    public static L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
     {
-        L value = L.Or(L.And(codes, L.Int16(3)), L.And(third, L.Int16(4)));
-        L weights = L.MultiplyInt16(L.SubtractInt16(value, L.Int16(4)), L.Int16Halves(scales));
-        return TSink.Accept(sum, context, index, weights);
+        L codes = L.WidenUnsigned(Vector256.Load(block + 32 + (index / 4 * 32)));
+        L third = L.WidenUnsigned(Vector256.Load(block));
+        third = index < 2 ? L.ShiftLeftInt16(third, 2 - index) : L.ShiftRightInt16(third, index - 2);
+        L value = L.And(L.ShiftRightInt16(codes, index % 4 * 2), L.Int16(3));
+        value = L.SubtractInt16(L.Or(value, L.And(third, L.Int16(4))), L.Int16(4));
+        return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
+
+    public static L MinimumCodes<L>(byte* block, int blocks)
+        where L : struct, ILanes<L> => throw new UnreachableException();
 }
 
 /// <summary>
@@ -132,75 +93,64 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 144;
 
+    public static int ScaleOffset => 0;
+
+    public static int MinimumScaleOffset => 2;
+
     public static int MinimumsPerBlock => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)block);
+    public static void SubScales(byte* block, int* target) =>
+        SuperBlocks.StoreTwice(SuperBlocks.SixBitScales(block + 4), target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
+    public static L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
     {
-        SuperBlocks.StoreWidened(SuperBlocks.SixBitScales(block + 4), work);
-        L sum = L.Zero;
-        for (int i = 0; i < 4; i++)
-        {
-            L codes = L.WidenUnsigned(Vector256.Load(block + 16 + (32 * i)));
-            L low = L.MultiplyInt16(L.And(codes, L.Int16(15)), L.Int16(work[2 * i]));
-            sum = TSink.Accept(sum, context, 2 * i, low);
-            L high = L.MultiplyInt16(L.ShiftRightInt16(codes, 4), L.Int16(work[(2 * i) + 1]));
-            sum = TSink.Accept(sum, context, (2 * i) + 1, high);
-        }
-        return sum;
+        L codes = L.WidenUnsigned(Vector256.Load(block + 16 + (index / 2 * 32)));
+        codes = index % 2 == 0 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
+        return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Minimums<L>(byte* row, int group, int blocks)
+    public static L MinimumCodes<L>(byte* block, int blocks)
         where L : struct, ILanes<L> =>
-        SuperBlocks.PairOfMinimums<L>(row, BlockBytes, group, blocks);
+        SuperBlocks.PairOfMinimums<L>(block, BlockBytes, blocks);
 }
 
 /// <summary>
-/// Q4_K with a fifth bit: byte l of 32 holds the bits of values l, l + 32, .. l + 224.
+/// Q4_K with a fifth bit: bit g of byte l of 32 belongs to value 32g + l.
 /// </summary>
 internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 176;
 
+    public static int ScaleOffset => 0;
+
+    public static int MinimumScaleOffset => 2;
+
     public static int MinimumsPerBlock => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)block);
+    public static void SubScales(byte* block, int* target) =>
+        SuperBlocks.StoreTwice(SuperBlocks.SixBitScales(block + 4), target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
+    public static L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
     {
-        SuperBlocks.StoreWidened(SuperBlocks.SixBitScales(block + 4), work);
-        L fifth = L.ShiftLeftInt16(L.WidenUnsigned(Vector256.Load(block + 16)), 4);
-        L bit = L.Int16(16);
-        L sum = L.Zero;
-        for (int i = 0; i < 4; i++)
-        {
-            L codes = L.WidenUnsigned(Vector256.Load(block + 48 + (32 * i)));
-            L low = L.Or(L.And(codes, L.Int16(15)), L.And(fifth, bit));
-            low = L.MultiplyInt16(low, L.Int16(work[2 * i]));
-            sum = TSink.Accept(sum, context, 2 * i, low);
-            fifth = L.ShiftRightInt16(fifth, 1);
-            L high = L.Or(L.ShiftRightInt16(codes, 4), L.And(fifth, bit));
-            high = L.MultiplyInt16(high, L.Int16(work[(2 * i) + 1]));
-            sum = TSink.Accept(sum, context, (2 * i) + 1, high);
-            fifth = L.ShiftRightInt16(fifth, 1);
-        }
-        return sum;
+        L fifth = L.WidenUnsigned(Vector256.Load(block + 16));
+        fifth = index < 4 ? L.ShiftLeftInt16(fifth, 4 - index) : L.ShiftRightInt16(fifth, index - 4);
+        L codes = L.WidenUnsigned(Vector256.Load(block + 48 + (index / 2 * 32)));
+        codes = index % 2 == 0 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
+        codes = L.Or(codes, L.And(fifth, L.Int16(16)));
+        return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Minimums<L>(byte* row, int group, int blocks)
+    public static L MinimumCodes<L>(byte* block, int blocks)
         where L : struct, ILanes<L> =>
-        SuperBlocks.PairOfMinimums<L>(row, BlockBytes, group, blocks);
+        SuperBlocks.PairOfMinimums<L>(block, BlockBytes, blocks);
 }
 
 /// <summary>
@@ -212,58 +162,35 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 210;
 
+    public static int ScaleOffset => 208;
+
+    public static int MinimumScaleOffset => throw new UnreachableException();
+
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)(block + 208));
+    public static void SubScales(byte* block, int* target) =>
+        SuperBlocks.StoreTwice(Vector128.Load((sbyte*)block + 192), target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
+    public static L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
     {
-        var scales = Vector128.Load((sbyte*)block + 192);
-        Vector256.WidenLower(scales.ToVector256Unsafe()).Store(work);
-        L nibble = L.Int16(15);
-        L sum = L.Zero;
-        for (int half = 0; half < 2; half++)
-        {
-            L first = L.WidenUnsigned(Vector256.Load(block + (64 * half)));
-            L second = L.WidenUnsigned(Vector256.Load(block + (64 * half) + 32));
-            L upper = L.WidenUnsigned(Vector256.Load(block + 128 + (32 * half)));
-            short* scale = work + (8 * half);
-            int at = 4 * half;
-            sum = Accept<L, TSink>(
-                sum, context, at, L.And(first, nibble), L.ShiftLeftInt16(upper, 4), scale);
-            sum = Accept<L, TSink>(
-                sum, context, at + 1, L.And(second, nibble), L.ShiftLeftInt16(upper, 2), scale + 2);
-            sum = Accept<L, TSink>(
-                sum, context, at + 2, L.ShiftRightInt16(first, 4), upper, scale + 4);
-            sum = Accept<L, TSink>(
-                sum,
-                context,
-                at + 3,
-                L.ShiftRightInt16(second, 4),
-                L.ShiftRightInt16(upper, 2),
-                scale + 6);
-        }
-        return sum;
+        int half = index / 4;
+        int quarter = index % 4;
+        L codes = L.WidenUnsigned(Vector256.Load(block + (64 * half) + (quarter % 2 * 32)));
+        codes = quarter < 2 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
+        L upper = L.WidenUnsigned(Vector256.Load(block + 128 + (32 * half)));
+        upper = quarter < 2
+            ? L.ShiftLeftInt16(upper, 4 - (2 * quarter))
+            : L.ShiftRightInt16(upper, (2 * quarter) - 4);
+        codes = L.Or(codes, L.And(upper, L.Int16(0x30)));
+        codes = L.SubtractInt16(codes, L.Int16(32));
+        return L.MultiplyInt16(codes, L.BroadcastHalves(subScales + (2 * index)));
     }
 
-    public static L Minimums<L>(byte* row, int group, int blocks)
+    public static L MinimumCodes<L>(byte* block, int blocks)
         where L : struct, ILanes<L> => throw new UnreachableException();
-
-    /// <summary>Bits 4 and 5 of <paramref name="upper"/> are those of the code.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Accept<L, TSink>(
-        L sum, short* context, int index, L nibbles, L upper, short* scales)
-        where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
-    {
-        L value = L.Or(nibbles, L.And(upper, L.Int16(0x30)));
-        L weights = L.MultiplyInt16(L.SubtractInt16(value, L.Int16(32)), L.Int16Halves(scales));
-        return TSink.Accept(sum, context, index, weights);
-    }
 }
 
 /// <summary>
@@ -274,29 +201,35 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 136;
 
+    public static int ScaleOffset => 0;
+
+    public static int MinimumScaleOffset => throw new UnreachableException();
+
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* block) => HalfFloat.ToSingle(*(ushort*)block);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Unpack<L, TSink>(byte* block, short* context, short* work)
-        where L : struct, ILanes<L>
-        where TSink : struct, ISink<L>
+    public static void SubScales(byte* block, int* target)
     {
-        uint upper = *(ushort*)(block + 2);
-        uint lower = *(uint*)(block + 4);
-        L sum = L.Zero;
-        for (int i = 0; i < 8; i++)
-        {
-            uint scale = ((lower >> (4 * i)) & 15) | (((upper >> (2 * i)) & 3) << 4);
-            L codes = L.WidenSigned(SmallBlocks.Lookup(block + 8 + (16 * i), IQ4_NLFormat.Table));
-            L weights = L.MultiplyInt16(codes, L.Int16((short)((int)scale - 32)));
-            sum = TSink.Accept(sum, context, i, weights);
-        }
-        return sum;
+        uint packed = *(uint*)(block + 4);
+        ulong even = packed & 0x0f0f0f0f;
+        ulong odd = (packed >> 4) & 0x0f0f0f0f;
+        var low = Vector128.WidenLower(Vector128.CreateScalarUnsafe(even).AsByte());
+        low |= Vector128.WidenLower(Vector128.CreateScalarUnsafe(odd).AsByte()) << 8;
+        // Shifting left by multiplication puts bit pair i on top of lane i.
+        var shifts = Vector128.Create((ushort)0x4000, 0x1000, 0x400, 0x100, 0x40, 0x10, 4, 1);
+        var high = (Vector128.Create(*(ushort*)(block + 2)) * shifts) >>> 14 << 4;
+        var scales = Vector128.WidenLower(low.AsByte()) | high;
+        SuperBlocks.StoreTwice(scales.AsInt16() - Vector128.Create((short)32), target);
     }
 
-    public static L Minimums<L>(byte* row, int group, int blocks)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Group<L>(byte* block, int* subScales, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.WidenSigned(SmallBlocks.Lookup(block + 8 + (16 * index), IQ4_NLFormat.Table));
+        return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
+    }
+
+    public static L MinimumCodes<L>(byte* block, int blocks)
         where L : struct, ILanes<L> => throw new UnreachableException();
 }

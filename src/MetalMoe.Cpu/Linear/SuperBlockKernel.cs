@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -23,53 +24,161 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     public static int ColumnsPerMinimum =>
         TFormat.MinimumsPerBlock == 0 ? 0 : 256 / TFormat.MinimumsPerBlock;
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Dot(byte* row, int columns, in TokenRow token)
+    public static void DotPair(
+        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
     {
-        short* work = stackalloc short[16];
-        short* values = (short*)token.Values;
-        float* scales = token.Scales;
+        float* scalesA = work;
+        float* scalesB = work + 8;
+        int* subA = (int*)work + 16;
+        int* subB = (int*)work + 32;
+        short* x = (short*)token->Values;
+        byte* blockA = a;
+        byte* blockB = b;
         int blocks = columns / 256;
-        L total = L.Zero;
-        byte* block = row;
-        for (int b = 0; b < blocks; b++)
+        L totalA = L.Zero;
+        L totalB = L.Zero;
+        for (int first = 0; first < blocks; first += 8)
         {
-            L sum = TFormat.Unpack<L, DotSink<L>>(block, values + (b * 256), work);
-            L scale = L.Single(TFormat.Scale(block) * scales[b]);
-            total = L.FusedMultiplyAdd(L.ToSingle(sum), scale, total);
-            block += TFormat.BlockBytes;
+            int count = Math.Min(8, blocks - first);
+            var scales = Vector256.Load(token->Scales + first);
+            (Scales(blockA, count) * scales).Store(scalesA);
+            (Scales(blockB, count) * scales).Store(scalesB);
+            for (int i = 0; i < count; i++)
+            {
+                TFormat.SubScales(blockA, subA);
+                TFormat.SubScales(blockB, subB);
+                L v = L.Load(x);
+                L sumA = L.MultiplyAddAdjacent(TFormat.Group<L>(blockA, subA, 0), v);
+                L sumB = L.MultiplyAddAdjacent(TFormat.Group<L>(blockB, subB, 0), v);
+                v = L.Load(x + 32);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 1), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 1), v);
+                v = L.Load(x + 64);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 2), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 2), v);
+                v = L.Load(x + 96);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 3), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 3), v);
+                v = L.Load(x + 128);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 4), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 4), v);
+                v = L.Load(x + 160);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 5), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 5), v);
+                v = L.Load(x + 192);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 6), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 6), v);
+                v = L.Load(x + 224);
+                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 7), v);
+                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 7), v);
+                totalA = L.FusedMultiplyAdd(L.ToSingle(sumA), L.Broadcast(scalesA + i), totalA);
+                totalB = L.FusedMultiplyAdd(L.ToSingle(sumB), L.Broadcast(scalesB + i), totalB);
+                x += 256;
+                blockA += TFormat.BlockBytes;
+                blockB += TFormat.BlockBytes;
+            }
         }
         if (TFormat.MinimumsPerBlock != 0)
         {
-            L minimums = L.Zero;
-            int groups = ((blocks * TFormat.MinimumsPerBlock) + 15) / 16;
-            for (int g = 0; g < groups; g++)
-            {
-                L sums = L.Load(token.Sums + (16 * g));
-                minimums = L.FusedMultiplyAdd(
-                    TFormat.Minimums<L>(row, g, blocks), sums, minimums);
-            }
-            total = L.SubtractSingle(total, minimums);
+            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums, work));
+            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums, work));
         }
-        return L.Sum(total);
+        L.Store(totals, totalA);
+        L.Store(totals + 16, totalB);
     }
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack(byte* row, int columns, int block, void* values, float* scales)
+    public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        short* work = stackalloc short[16];
-        byte* source = row + ((long)block * TFormat.BlockBytes);
-        TFormat.Unpack<L, StoreSink<L>>(source, (short*)values, work);
-        *scales = TFormat.Scale(source);
+        int* subScales = (int*)work;
+        byte* values = target.Values;
+        float* scale = target.Scales;
+        int blocks = columns / 256;
+        for (int b = 0; b < blocks; b++)
+        {
+            if (b % 8 == 0)
+            {
+                Scales(row, Math.Min(8, blocks - b)).Store(work + 16);
+            }
+            TFormat.SubScales(row, subScales);
+            L.Store(values, TFormat.Group<L>(row, subScales, 0));
+            L.Store(values + 64, TFormat.Group<L>(row, subScales, 1));
+            L.Store(values + 128, TFormat.Group<L>(row, subScales, 2));
+            L.Store(values + 192, TFormat.Group<L>(row, subScales, 3));
+            L.Store(values + 256, TFormat.Group<L>(row, subScales, 4));
+            L.Store(values + 320, TFormat.Group<L>(row, subScales, 5));
+            L.Store(values + 384, TFormat.Group<L>(row, subScales, 6));
+            L.Store(values + 448, TFormat.Group<L>(row, subScales, 7));
+            *scale = work[16 + (b % 8)];
+            row += TFormat.BlockBytes;
+            values += target.ValueStride;
+            scale += target.ScaleStride;
+        }
     }
 
-    public static L Minimums(byte* row, int columns, int group) =>
-        TFormat.Minimums<L>(row, group, columns / 256);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void UnpackMinimums(byte* row, int columns, float* target, float* work)
+    {
+        const int chunk = 8;
+        int blocks = columns / 256;
+        int perGroup = 16 / TFormat.MinimumsPerBlock;
+        for (int first = 0; first < blocks; first += chunk)
+        {
+            int count = Math.Min(chunk, blocks - first);
+            MinimumScales(row, count).Store(work);
+            for (int i = 0; i < count; i += perGroup)
+            {
+                L.Store(target, MinimumGroup(row, count - i, work + i));
+                target += 16;
+                row += perGroup * TFormat.BlockBytes;
+            }
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        void* values, float* scales, TokenRow* tokens, int block, int columns, float* accumulators)
-        => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, accumulators);
+        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
+        => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, tile.Accumulators, tile.Work);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L MinimumPart(byte* row, int blocks, float* sums, float* work)
+    {
+        int perGroup = 16 / TFormat.MinimumsPerBlock;
+        L total = L.Zero;
+        for (int first = 0; first < blocks; first += 8)
+        {
+            int count = Math.Min(8, blocks - first);
+            MinimumScales(row, count).Store(work);
+            for (int i = 0; i < count; i += perGroup)
+            {
+                L minimums = MinimumGroup(row, count - i, work + i);
+                total = L.FusedMultiplyAdd(minimums, L.Load(sums), total);
+                sums += 16;
+                row += perGroup * TFormat.BlockBytes;
+            }
+        }
+        return total;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L MinimumGroup(byte* block, int blocks, float* scales)
+    {
+        L codes = TFormat.MinimumCodes<L>(block, blocks);
+        return L.MultiplySingle(
+            codes,
+            TFormat.MinimumsPerBlock == 8 ? L.BroadcastHalves(scales) : L.Broadcast(scales));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Scales(byte* block, int count) =>
+        HalfFloat.Gather(block + TFormat.ScaleOffset, TFormat.BlockBytes, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> MinimumScales(byte* block, int count) =>
+        HalfFloat.Gather(block + TFormat.MinimumScaleOffset, TFormat.BlockBytes, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static L Add(L sum, L weights, L x) =>
+        L.AddInt32(sum, L.MultiplyAddAdjacent(weights, x));
 }

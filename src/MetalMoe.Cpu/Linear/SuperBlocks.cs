@@ -29,28 +29,35 @@ internal static unsafe class SuperBlocks
         return ((ulong)high << 32) | (low & 0x3f3f3f3f);
     }
 
-    /// <summary>Eight bytes as int16.</summary>
+    /// <summary>Eight sub-scales, each twice in an int32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreWidened(ulong bytes, short* target) =>
-        Vector128.WidenLower(Vector128.CreateScalar(bytes).AsByte()).AsInt16().Store(target);
+    public static void StoreTwice(Vector128<short> scales, int* target)
+    {
+        var wide = Vector256.WidenLower(scales.AsUInt16().ToVector256Unsafe());
+        (wide | (wide << 16)).AsInt32().Store(target);
+    }
 
-    /// <summary>Minimums 16 * group .. of Q4_K and Q5_K rows: two blocks of eight.</summary>
+    /// <summary>Eight unsigned bytes as sub-scales.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L PairOfMinimums<L>(byte* row, int blockBytes, int group, int blocks)
+    public static void StoreTwice(ulong bytes, int* target) =>
+        StoreTwice(
+            Vector128.WidenLower(Vector128.CreateScalarUnsafe(bytes).AsByte()).AsInt16(), target);
+
+    /// <summary>16 signed bytes as sub-scales.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreTwice(Vector128<sbyte> scales, int* target)
+    {
+        StoreTwice(Vector128.WidenLower(scales), target);
+        StoreTwice(Vector128.WidenUpper(scales), target + 8);
+    }
+
+    /// <summary>The minimums of two Q4_K or Q5_K blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L PairOfMinimums<L>(byte* block, int blockBytes, int blocks)
         where L : struct, ILanes<L>
     {
-        byte* first = row + ((long)group * 2 * blockBytes);
-        float firstScale = HalfFloat.ToSingle(*(ushort*)(first + 2));
-        ulong firstCodes = SixBitMinimums(first + 4);
-        float secondScale = 0f;
-        ulong secondCodes = 0;
-        if ((2 * group) + 1 < blocks)
-        {
-            byte* second = first + blockBytes;
-            secondScale = HalfFloat.ToSingle(*(ushort*)(second + 2));
-            secondCodes = SixBitMinimums(second + 4);
-        }
-        var codes = L.WidenToSingle(Vector128.Create(firstCodes, secondCodes).AsByte());
-        return L.MultiplySingle(codes, L.SingleHalves(firstScale, secondScale));
+        ulong first = SixBitMinimums(block + 4);
+        ulong second = blocks > 1 ? SixBitMinimums(block + blockBytes + 4) : 0;
+        return L.WidenToSingle(Vector128.Create(first, second).AsByte());
     }
 }

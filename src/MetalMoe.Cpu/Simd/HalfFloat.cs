@@ -4,65 +4,105 @@ using System.Runtime.Intrinsics;
 namespace MetalMoe.Cpu.Simd;
 
 /// <summary>
-/// Exact binary16 to binary32 conversion. The bits moved into place read as the value times 2^-112;
-/// the multiplication puts the exponent right and normalises binary16's denormals. Only infinities
-/// and NaNs need their exponent filled up afterwards.
+/// Exact binary16 to binary32 conversion of vectors. The exponent is rebiased by integer addition.
+/// Denormals of binary16, which block scales often are, get the implicit bit they lack and lose it
+/// again in a subtraction; no operand is ever denormal in binary32, which would cost a
+/// microcode assist.
 /// </summary>
 internal static class HalfFloat
 {
-    private const int Mantissa = 0x0fffe000;
-    private const int FirstNonFinite = 0x0f800000;
-    private const int Infinity = 0x7f800000;
+    private const int Rebias = (127 - 15) << 23;
+    private const int RebiasNonFinite = (255 - 31) << 23;
+    private const int RebiasDenormal = Rebias + (1 << 23);
+    private const int FirstNormal = 0x0400;
+    private const int LastFinite = 0x7bff;
 
-    /// <summary>2^112, the difference of the exponent biases.</summary>
-    private const float Rebias = 5192296858534827628530496329220096f;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float ToSingle(ushort half)
-    {
-        int bits = (short)half << 13;
-        float value = BitConverter.Int32BitsToSingle(bits & unchecked((int)0x8fffe000)) * Rebias;
-        return (half & 0x7c00) != 0x7c00
-            ? value
-            : BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) | Infinity);
-    }
+    public static float ToSingle(ushort half) => (float)BitConverter.UInt16BitsToHalf(half);
 
     /// <summary>Each int32 lane holds a zero-extended binary16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> ToSingle(Vector128<int> half)
     {
-        var bits = Vector128.ShiftLeft(half, 13);
-        var magnitude = bits & Vector128.Create(Mantissa);
-        var value = (magnitude.AsSingle() * Vector128.Create(Rebias)).AsInt32();
-        var nonFinite = Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(FirstNonFinite))
-            & Vector128.Create(Infinity);
-        var sign = Vector128.ShiftLeft(bits, 3) & Vector128.Create(int.MinValue);
-        return (value | nonFinite | sign).AsSingle();
+        var magnitude = half & Vector128.Create(0x7fff);
+        var shifted = magnitude << 13;
+        var rebias = Vector128.ConditionalSelect(
+            Vector128.GreaterThan(magnitude, Vector128.Create(LastFinite)),
+            Vector128.Create(RebiasNonFinite),
+            Vector128.Create(Rebias));
+        var denormal = (shifted + Vector128.Create(RebiasDenormal)).AsSingle()
+            - Vector128.Create(RebiasDenormal).AsSingle();
+        var value = Vector128.ConditionalSelect(
+            Vector128.LessThan(magnitude, Vector128.Create(FirstNormal)),
+            denormal.AsInt32(),
+            shifted + rebias);
+        return (value | ((half ^ magnitude) << 16)).AsSingle();
     }
 
     /// <summary>Each int32 lane holds a zero-extended binary16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ToSingle(Vector256<int> half)
     {
-        var bits = Vector256.ShiftLeft(half, 13);
-        var magnitude = bits & Vector256.Create(Mantissa);
-        var value = (magnitude.AsSingle() * Vector256.Create(Rebias)).AsInt32();
-        var nonFinite = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(FirstNonFinite))
-            & Vector256.Create(Infinity);
-        var sign = Vector256.ShiftLeft(bits, 3) & Vector256.Create(int.MinValue);
-        return (value | nonFinite | sign).AsSingle();
+        var magnitude = half & Vector256.Create(0x7fff);
+        var shifted = magnitude << 13;
+        var rebias = Vector256.ConditionalSelect(
+            Vector256.GreaterThan(magnitude, Vector256.Create(LastFinite)),
+            Vector256.Create(RebiasNonFinite),
+            Vector256.Create(Rebias));
+        var denormal = (shifted + Vector256.Create(RebiasDenormal)).AsSingle()
+            - Vector256.Create(RebiasDenormal).AsSingle();
+        var value = Vector256.ConditionalSelect(
+            Vector256.LessThan(magnitude, Vector256.Create(FirstNormal)),
+            denormal.AsInt32(),
+            shifted + rebias);
+        return (value | ((half ^ magnitude) << 16)).AsSingle();
     }
 
     /// <summary>Each int32 lane holds a zero-extended binary16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ToSingle(Vector512<int> half)
     {
-        var bits = Vector512.ShiftLeft(half, 13);
-        var magnitude = bits & Vector512.Create(Mantissa);
-        var value = (magnitude.AsSingle() * Vector512.Create(Rebias)).AsInt32();
-        var nonFinite = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(FirstNonFinite))
-            & Vector512.Create(Infinity);
-        var sign = Vector512.ShiftLeft(bits, 3) & Vector512.Create(int.MinValue);
-        return (value | nonFinite | sign).AsSingle();
+        var magnitude = half & Vector512.Create(0x7fff);
+        var shifted = magnitude << 13;
+        var rebias = Vector512.ConditionalSelect(
+            Vector512.GreaterThan(magnitude, Vector512.Create(LastFinite)),
+            Vector512.Create(RebiasNonFinite),
+            Vector512.Create(Rebias));
+        var denormal = (shifted + Vector512.Create(RebiasDenormal)).AsSingle()
+            - Vector512.Create(RebiasDenormal).AsSingle();
+        var value = Vector512.ConditionalSelect(
+            Vector512.LessThan(magnitude, Vector512.Create(FirstNormal)),
+            denormal.AsInt32(),
+            shifted + rebias);
+        return (value | ((half ^ magnitude) << 16)).AsSingle();
+    }
+
+    /// <summary>
+    /// Up to 8 binary16 values <paramref name="stride"/> bytes apart; lanes from
+    /// <paramref name="count"/> on repeat the last one.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector256<float> Gather(byte* source, int stride, int count)
+    {
+        int last = count - 1;
+        var halves = count >= 8
+            ? Vector128.Create(
+                *(ushort*)source,
+                *(ushort*)(source + stride),
+                *(ushort*)(source + (2 * stride)),
+                *(ushort*)(source + (3 * stride)),
+                *(ushort*)(source + (4 * stride)),
+                *(ushort*)(source + (5 * stride)),
+                *(ushort*)(source + (6 * stride)),
+                *(ushort*)(source + (7 * stride)))
+            : Vector128.Create(
+                *(ushort*)source,
+                *(ushort*)(source + (Math.Min(1, last) * stride)),
+                *(ushort*)(source + (Math.Min(2, last) * stride)),
+                *(ushort*)(source + (Math.Min(3, last) * stride)),
+                *(ushort*)(source + (Math.Min(4, last) * stride)),
+                *(ushort*)(source + (Math.Min(5, last) * stride)),
+                *(ushort*)(source + (Math.Min(6, last) * stride)),
+                *(ushort*)(source + (Math.Min(7, last) * stride)));
+        return ToSingle(Vector256.WidenLower(halves.ToVector256Unsafe()).AsInt32());
     }
 }

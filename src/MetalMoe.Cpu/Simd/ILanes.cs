@@ -5,7 +5,7 @@ namespace MetalMoe.Cpu.Simd;
 /// <summary>
 /// 64 bytes of vector state, seen as 32 int16, 16 int32 or 16 binary32 lanes. Kernels are written once
 /// against this interface; the implementations hold one 512-bit, two 256-bit or four 128-bit
-/// registers. Every operation is exact or correctly rounded per lane, and <see cref="Sum"/> adds in
+/// registers. Every operation is exact or correctly rounded per lane, and <see cref="SumEach"/> adds in
 /// one fixed order, so all implementations give identical bits.
 /// </summary>
 internal unsafe interface ILanes<T>
@@ -20,14 +20,17 @@ internal unsafe interface ILanes<T>
     /// <summary>All 32 int16 lanes equal.</summary>
     static abstract T Int16(short value);
 
-    /// <summary>Int16 lanes 0..15 are <c>pair[0]</c>, lanes 16..31 are <c>pair[1]</c>.</summary>
-    static abstract T Int16Halves(short* pair);
+    /// <summary>All 16 int32 (or binary32) lanes equal <c>source[0]</c>.</summary>
+    static abstract T Broadcast(void* source);
+
+    /// <summary>Int32 lanes 0..7 are <c>pair[0]</c>, lanes 8..15 are <c>pair[1]</c>.</summary>
+    static abstract T BroadcastHalves(void* pair);
 
     /// <summary>All 16 binary32 lanes equal.</summary>
     static abstract T Single(float value);
 
     /// <summary>Binary32 lanes 0..7 and 8..15.</summary>
-    static abstract T SingleHalves(float lower, float upper);
+    static abstract T Combine(Vector256<float> lower, Vector256<float> upper);
 
     static abstract T WidenUnsigned(Vector256<byte> bytes);
 
@@ -72,8 +75,8 @@ internal unsafe interface ILanes<T>
     static abstract T LoadBFloat16(ushort* source);
 
     /// <summary>
-    /// Sum of the 16 binary32 lanes in the one order all kernels use: lane i + lane i+8, then i + i+4,
-    /// i + i+2 and i + i+1.
+    /// The sums of the 16 binary32 lanes of four vectors, in the one order all kernels use: within
+    /// each four lanes (0 + 2) + (1 + 3), giving f0 .. f3, then (f0 + f2) + (f1 + f3).
     /// </summary>
-    static abstract float Sum(T a);
+    static abstract Vector128<float> SumEach(T a, T b, T c, T d);
 }

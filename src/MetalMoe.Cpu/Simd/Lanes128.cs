@@ -55,15 +55,18 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 Int16Halves(short* pair)
+    public static Lanes128 Broadcast(void* source)
     {
-        var low = Vector128.Create(pair[0]);
-        var high = Vector128.Create(pair[1]);
-        return new(
-            low,
-            low,
-            high,
-            high);
+        var v = Vector128.Create(*(int*)source).AsInt16();
+        return new(v, v, v, v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 BroadcastHalves(void* pair)
+    {
+        var low = Vector128.Create(*(int*)pair).AsInt16();
+        var high = Vector128.Create(((int*)pair)[1]).AsInt16();
+        return new(low, low, high, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,11 +81,13 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 SingleHalves(float lower, float upper)
+    public static Lanes128 Combine(Vector256<float> lower, Vector256<float> upper)
     {
-        var low = Vector128.Create(lower).AsInt16();
-        var high = Vector128.Create(upper).AsInt16();
-        return new(low, low, high, high);
+        return new(
+            lower.GetLower().AsInt16(),
+            lower.GetUpper().AsInt16(),
+            upper.GetLower().AsInt16(),
+            upper.GetUpper().AsInt16());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -261,14 +266,6 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Lanes128 a)
-    {
-        return HorizontalSum.Of(
-            a._a.AsSingle() + a._c.AsSingle(),
-            a._b.AsSingle() + a._d.AsSingle());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<short> MultiplyAddAdjacent(Vector128<short> a, Vector128<short> b)
     {
         if (Sse2.IsSupported)
@@ -284,6 +281,27 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
         var even = (a.AsInt32() << 16 >> 16) * (b.AsInt32() << 16 >> 16);
         var odd = (a.AsInt32() >> 16) * (b.AsInt32() >> 16);
         return (even + odd).AsInt16();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumEach(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d)
+    {
+        var even = FourSums(a._a, b._a, c._a, d._a) + FourSums(a._c, b._c, c._c, d._c);
+        var odd = FourSums(a._b, b._b, c._b, d._b) + FourSums(a._d, b._d, c._d, d._d);
+        return even + odd;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> FourSums(
+        Vector128<short> a, Vector128<short> b, Vector128<short> c, Vector128<short> d) =>
+        Vector128.Create(
+            InLane(a.AsSingle()), InLane(b.AsSingle()), InLane(c.AsSingle()), InLane(d.AsSingle()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float InLane(Vector128<float> v)
+    {
+        var pairs = v + Vector128.Shuffle(v, Vector128.Create(2, 3, 0, 1));
+        return pairs.GetElement(0) + pairs.GetElement(1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

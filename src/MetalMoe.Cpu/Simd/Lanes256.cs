@@ -44,13 +44,18 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Int16Halves(short* pair)
+    public static Lanes256 Broadcast(void* source)
     {
-        var low = Vector256.Create(pair[0]);
-        var high = Vector256.Create(pair[1]);
-        return new(
-            low,
-            high);
+        var v = Vector256.Create(*(int*)source).AsInt16();
+        return new(v, v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 BroadcastHalves(void* pair)
+    {
+        var low = Vector256.Create(*(int*)pair).AsInt16();
+        var high = Vector256.Create(((int*)pair)[1]).AsInt16();
+        return new(low, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,11 +68,9 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 SingleHalves(float lower, float upper)
+    public static Lanes256 Combine(Vector256<float> lower, Vector256<float> upper)
     {
-        var low = Vector256.Create(lower).AsInt16();
-        var high = Vector256.Create(upper).AsInt16();
-        return new(low, high);
+        return new(lower.AsInt16(), upper.AsInt16());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -210,10 +213,24 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Lanes256 a)
+    public static Vector128<float> SumEach(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d)
     {
-        return HorizontalSum.Of(a._a.AsSingle() + a._b.AsSingle());
+        var half = FourSums(a._a, b._a, c._a, d._a) + FourSums(a._b, b._b, c._b, d._b);
+        return half.GetLower() + half.GetUpper();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> FourSums(
+        Vector256<short> a, Vector256<short> b, Vector256<short> c, Vector256<short> d)
+    {
+        var ab = PairSums(a.AsSingle(), b.AsSingle()).AsDouble();
+        var cd = PairSums(c.AsSingle(), d.AsSingle()).AsDouble();
+        return Avx.UnpackLow(ab, cd).AsSingle() + Avx.UnpackHigh(ab, cd).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> PairSums(Vector256<float> a, Vector256<float> b) =>
+        Avx.UnpackLow(a, b) + Avx.UnpackHigh(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<short> Fma(Vector256<short> a, Vector256<short> b, Vector256<short> c) =>

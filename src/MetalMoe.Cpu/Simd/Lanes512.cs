@@ -36,11 +36,17 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Int16Halves(short* pair)
+    public static Lanes512 Broadcast(void* source)
     {
-        var both = Vector512.Create(*(int*)pair).AsInt16();
-        var index = Vector512.Create(Vector256<short>.Zero, Vector256<short>.One);
-        return new(Avx512BW.PermuteVar32x16(both, index));
+        return new(Vector512.Create(*(int*)source).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 BroadcastHalves(void* pair)
+    {
+        var both = Vector512.Create(*(long*)pair).AsSingle();
+        var choice = Vector512.Create(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+        return new(Avx512F.PermuteVar4x32(both, choice).AsInt16());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,9 +56,10 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 SingleHalves(float lower, float upper)
+    public static Lanes512 Combine(Vector256<float> lower, Vector256<float> upper)
     {
-        return new(Vector512.Create(Vector256.Create(lower), Vector256.Create(upper)).AsInt16());
+        return new(Avx512F.InsertVector256(
+            lower.ToVector512Unsafe(), upper, 1).AsInt16());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -158,11 +165,18 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Lanes512 a)
+    public static Vector128<float> SumEach(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d)
     {
-        var v = a._v.AsSingle();
-        return HorizontalSum.Of(v.GetLower() + v.GetUpper());
+        var ab = PairSums(a._v.AsSingle(), b._v.AsSingle()).AsDouble();
+        var cd = PairSums(c._v.AsSingle(), d._v.AsSingle()).AsDouble();
+        var fours = Avx512F.UnpackLow(ab, cd).AsSingle() + Avx512F.UnpackHigh(ab, cd).AsSingle();
+        var half = fours.GetLower() + fours.GetUpper();
+        return half.GetLower() + half.GetUpper();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> PairSums(Vector512<float> a, Vector512<float> b) =>
+        Avx512F.UnpackLow(a, b) + Avx512F.UnpackHigh(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Fma(Vector512<short> a, Vector512<short> b, Vector512<short> c) =>
