@@ -39,8 +39,9 @@ public sealed record LlamaContextOptions
     /// <summary>Most tokens in one decode call, and in one graph.</summary>
     public int BatchSize { get; init; } = 512;
 
-    /// <summary>Threads.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    /// <summary>Threads. They spin while they wait for each other, so more than one is slow
+    /// on a machine that is busy.</summary>
+    public int Threads { get; init; } = 1;
 
     /// <summary>Keys and values in binary32 instead of binary16.</summary>
     public bool Float32Cache { get; init; }
