@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# Builds, runs and tests MetalMoe. `./build.sh help` lists the commands.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
+readonly LAUNCHER=artifacts/metalmoe
+readonly RESULTS=artifacts/test-results
+readonly DEMO_MODEL=models/tiny-qwen35moe-q4_k_m.gguf
+# MSBuild's own language would otherwise follow the user's locale.
+export DOTNET_CLI_UI_LANGUAGE=en
+
+die() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+usage() {
+    cat <<'TEXT'
+usage: ./build.sh COMMAND [ARGS]
+
+  build            builds the command line tool: artifacts/metalmoe
+  run [ARGS]       builds if needed, then `metalmoe run` (bundled model, demo prompt)
+  test [ARGS]      builds and runs every test project; ARGS go to `dotnet test`
+  bench [ARGS]     runs the benchmarks; ARGS go to BenchmarkDotNet (--filter '*Decode*')
+  check            test with ten times the fuzzing, and the formatter's verdict
+TEXT
+}
+
+need_dotnet() {
+    command -v dotnet > /dev/null || die "dotnet not found; install the .NET 10 SDK"
+    dotnet --version > /dev/null 2>&1 \
+        || die "no .NET SDK that global.json accepts; install the .NET 10 SDK"
+}
+
+build() {
+    need_dotnet
+    local log=artifacts/build.log
+    mkdir -p artifacts
+    if ! dotnet publish src/MetalMoe.Cli -c Release -o artifacts/cli --nologo -v quiet \
+        --self-contained false > "$log" 2>&1; then
+        grep -E 'error' "$log" | sort -u >&2 || cat "$log" >&2
+        die "build failed; the whole log is in $log"
+    fi
+    # A launcher and not a link: it finds its files from any directory and through links.
+    cat > "$LAUNCHER" <<'SH'
+#!/usr/bin/env bash
+exec "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/cli/MetalMoe.Cli" "$@"
+SH
+    chmod +x "$LAUNCHER"
+}
+
+build_if_needed() {
+    if [[ ! -x $LAUNCHER || ! -x artifacts/cli/MetalMoe.Cli ]] \
+        || [[ -n $(find src Directory.*.props global.json -newer "$LAUNCHER" -type f \
+            -not -path '*/bin/*' -not -path '*/obj/*' -print -quit) ]]; then
+        build
+    fi
+}
+
+run() {
+    build_if_needed
+    local args=("$@")
+    if [[ $# -eq 0 ]]; then
+        args=(--prompt "Once upon a time there was" --max-tokens 200
+            --temperature 0.7 --top-k 40 --top-p 0.95)
+    fi
+    case " ${args[*]} " in
+        *" --model "* | *" --model="* | *" -m "* | *" --help "* | *" -h "* | *" -? "*) ;;
+        *) args=(--model "$DEMO_MODEL" "${args[@]}") ;;
+    esac
+    exec "$LAUNCHER" run "${args[@]}"
+}
+
+# Keeps what a reader wants of the detailed test log: what tests print, slow tests, failures.
+filter_log() {
+    awk '
+        /^  (Passed|Skipped) /        { quiet = 1
+                                        if ($0 ~ /\[([0-9]+ [hm] )?[0-9]+ s\]$/) print; next }
+        /^  Failed /                  { quiet = 0 }
+        /^ Standard Output Messages:/ { quiet = 0; next }
+        /^NUnit Adapter |^Test Run |^Total tests|^ *(Passed|Failed|Skipped): |^Results File/ { next }
+        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$|^Running all tests/   { next }
+        /^ +Total time:|NUnit3TestExecutor|NUnit3TestDiscoverer/                             { next }
+        !quiet                        { print; fflush() }'
+}
+
+# Prints "name: reason" for every skipped test of a trx file.
+skipped_tests() {
+    awk 'BEGIN { RS = "<UnitTestResult " }
+        NR > 1 && /outcome="NotExecuted"/ {
+            name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
+            reason = "no reason given"
+            if (match($0, /<Message>[^<]*/)) reason = substr($0, RSTART + 9, RLENGTH - 9)
+            gsub(/\r?\n/, " ", reason); gsub(/&quot;|&apos;/, "\"", reason)
+            gsub(/&lt;/, "<", reason); gsub(/&gt;/, ">", reason); gsub(/&amp;/, "\\&", reason)
+            print "  skipped " name ": " reason }' "$1"
+}
+
+# Sums one attribute of the <Counters> elements of all trx files.
+count() {
+    cat "$RESULTS"/*.trx 2> /dev/null | sed -n "s/.*<Counters [^>]*$1=\"\([0-9]*\)\".*/\1/p" \
+        | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+run_suite() {
+    local name=$1
+    shift
+    local started=$SECONDS
+    echo "== $name"
+    dotnet test "tests/$name/bin/Release/net10.0/$name.dll" --nologo \
+        --logger "console;verbosity=detailed" --logger "trx;LogFileName=$name.trx" \
+        --results-directory "$RESULTS" "$@" 2>&1 | filter_log || true
+    local counters="0"
+    [[ -f $RESULTS/$name.trx ]] \
+        && counters=$(sed -n 's/.*<Counters [^>]*passed="\([0-9]*\)".*/\1/p' "$RESULTS/$name.trx")
+    echo "== $name: $counters passed in $((SECONDS - started)) s"
+}
+
+run_tests() {
+    need_dotnet
+    if command -v npm > /dev/null && [[ -x tests/peers/install.sh ]]; then
+        # Without the peers the tests that compare with them are skipped, and say so.
+        tests/peers/install.sh || echo "build.sh: peers not installed; their tests are skipped"
+    fi
+    build
+    local log=artifacts/build-tests.log
+    rm -rf "$RESULTS"
+    mkdir -p "$RESULTS"
+    local project
+    if ! dotnet build MetalMoe.sln -c Release --nologo -v quiet > "$log" 2>&1; then
+        grep -E 'error' "$log" | sort -u >&2 || cat "$log" >&2
+        die "the tests do not build; the whole log is in $log"
+    fi
+    for project in tests/*/*.csproj; do
+        run_suite "$(basename "$project" .csproj)" "$@"
+        [[ -f $RESULTS/$(basename "$project" .csproj).trx ]] || crashed+=("$project")
+    done
+    for project in "$RESULTS"/*.trx; do
+        [[ -f $project ]] && skipped_tests "$project"
+    done
+    local passed failed skipped total
+    passed=$(count passed)
+    failed=$(count failed)
+    total=$(count total)
+    skipped=$((total - passed - failed))
+    # A suite that died without a report is a failure of its own.
+    failed=$((failed + ${#crashed[@]}))
+    for project in ${crashed[@]+"${crashed[@]}"}; do
+        echo "  no report from $project: the test host died"
+    done
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [[ $failed -eq 0 && $passed -gt 0 ]]
+}
+crashed=()
+
+bench() {
+    need_dotnet
+    exec dotnet run --project bench/MetalMoe.Benchmarks -c Release -- "$@"
+}
+
+check() {
+    export METALMOE_FUZZ_FACTOR=10
+    dotnet format MetalMoe.sln --verify-no-changes --verbosity minimal \
+        || die "the formatter would change files; run: dotnet format MetalMoe.sln"
+    run_tests "$@"
+}
+
+command=${1:-help}
+[[ $# -gt 0 ]] && shift
+case $command in
+    build) build && echo "artifacts/metalmoe" ;;
+    run) run "$@" ;;
+    test) run_tests "$@" ;;
+    bench) bench "$@" ;;
+    check) check "$@" ;;
+    help | -h | --help) usage ;;
+    *) usage >&2; echo "build.sh: unknown command '$command'" >&2; exit 2 ;;
+esac
