@@ -79,9 +79,9 @@ filter_log() {
                                         if ($0 ~ /\[([0-9]+ [hm] )?[0-9]+ s\]$/) print; next }
         /^  Failed /                  { quiet = 0 }
         /^ Standard Output Messages:/ { quiet = 0; next }
-        /^NUnit Adapter |^Test Run |^Total tests|^ *(Passed|Failed|Skipped): |^Results File/ { next }
-        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$|^Running all tests/   { next }
-        /^ +Total time:|NUnit3TestExecutor|NUnit3TestDiscoverer/                             { next }
+        /^NUnit Adapter |^Test [Rr]un |^Total tests|^ *(Passed|Failed|Skipped): / { next }
+        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$/ { next }
+        /^ +Total time:|NUnit3Test|^Running all tests|^Results File/ { next }
         !quiet                        { print; fflush() }'
 }
 

@@ -42,7 +42,8 @@ public static class Peers
 
     private static string Folder => Path.Combine(RepositoryRoot, "artifacts", "peers");
 
-    /// <summary>Skips the running test, visibly, unless llama.cpp and its source are there.</summary>
+    /// <summary>Skips the running test, visibly, unless llama.cpp and its source are there.
+    /// </summary>
     public static void Require()
     {
         if (Missing() is { } reason)

@@ -13,13 +13,15 @@ public enum BufferElement
     I32,
 }
 
-/// <summary>A logical activation buffer of shape [T, Columns]; a device decides where it lies.</summary>
+/// <summary>A logical activation buffer of shape [T, Columns]; a device decides where it lies.
+/// </summary>
 /// <param name="Name">For messages, traces and captures.</param>
 /// <param name="Columns">Values per token.</param>
 /// <param name="Element">Element type.</param>
 public sealed record PlanBuffer(string Name, int Columns, BufferElement Element);
 
-/// <summary>Shape of the key/value cache of one attention layer: [S, KvHeads * HeadDim] twice.</summary>
+/// <summary>Shape of the key/value cache of one attention layer: [S, KvHeads * HeadDim] twice.
+/// </summary>
 public sealed record CacheShape(int KvHeads, int HeadDim);
 
 /// <summary>

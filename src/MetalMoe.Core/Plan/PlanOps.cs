@@ -97,7 +97,8 @@ public sealed record MoeGateUp(
     string Name, BufferId Input, BufferId ExpertIds, ExpertStack Gate, ExpertStack Up,
     BufferId Output, SharedGateUp? Shared) : PlanOp(Name);
 
-/// <summary>Down matrix [D, Fs] of the shared expert, its hidden rows and its scale [T, 1].</summary>
+/// <summary>Down matrix [D, Fs] of the shared expert, its hidden rows and its scale [T, 1].
+/// </summary>
 public sealed record SharedDown(Weight Matrix, BufferId Hidden, BufferId? Scale);
 
 /// <summary>

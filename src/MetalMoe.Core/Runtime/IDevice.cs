@@ -12,7 +12,8 @@ public enum CacheFormat
     F32,
 }
 
-/// <summary>What an executor is built for; it allocates everything once from these numbers.</summary>
+/// <summary>What an executor is built for; it allocates everything once from these numbers.
+/// </summary>
 public sealed record ExecutorOptions
 {
     /// <summary>S: positions a slot can hold.</summary>

@@ -49,7 +49,8 @@ public sealed class StepBatch
     }
 
     /// <summary>Adds tokens that continue a slot at a position.</summary>
-    /// <exception cref="ArgumentException">No tokens, or the slot is in the batch already.</exception>
+    /// <exception cref="ArgumentException">No tokens, or the slot is in the batch already.
+    /// </exception>
     public void Add(int slot, int position, ReadOnlySpan<int> tokens, LogitsMode logits)
     {
         if (tokens.IsEmpty)

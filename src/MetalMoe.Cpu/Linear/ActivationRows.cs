@@ -7,9 +7,12 @@ namespace MetalMoe.Cpu.Linear;
 /// A batch of activation rows prepared once for any number of weight matrices: the binary32 rows as
 /// given and, after <see cref="Quantize"/>, their 16-bit form. Memory is allocated once for the
 /// largest batch.
-/// <para>Numerics: a row is cut into blocks of 256 values (the last one padded with zeros), x ~ s * q
-/// with s = max|x| / 32767 and q the nearest integer, ties to even. A block that holds an infinity or
-/// a NaN gets s = NaN and q = 0, so that every product with it is NaN. A block whose largest magnitude
+/// <para>Numerics: a row is cut into blocks of 256 values (the last one padded with zeros), x ~ s
+/// * q
+/// with s = max|x| / 32767 and q the nearest integer, ties to even. A block that holds an infinity
+/// or
+/// a NaN gets s = NaN and q = 0, so that every product with it is NaN. A block whose largest
+/// magnitude
 /// is below 2^-110 is taken as zero (1 / s would overflow).</para>
 /// </summary>
 internal sealed unsafe class ActivationRows : IDisposable
@@ -96,7 +99,9 @@ internal sealed unsafe class ActivationRows : IDisposable
                 int length = Math.Min(BlockSize, Columns - start);
                 float scale = QuantizeBlock(source + start, length, values + start);
                 scales[block] = scale;
-                Sum(values + start, scale, Sums16At(row) + (block * 16), Sums32At(row) + (block * 8));
+                Sum(
+                    values + start, scale, Sums16At(row) + (block * 16),
+                    Sums32At(row) + (block * 8));
             }
             if (Blocks % 2 != 0)
             {
@@ -135,7 +140,8 @@ internal sealed unsafe class ActivationRows : IDisposable
     private static int Sum32StrideOf(int blocks) => (blocks + 1) / 2 * 16;
 
     /// <summary>
-    /// Rows start 512 bytes further on within a 4 KiB page each, so that the same block of 16 rows does not fall
+    /// Rows start 512 bytes further on within a 4 KiB page each, so that the same block of 16 rows
+    /// does not fall
     /// into the same few sets of the first-level cache.
     /// </summary>
     private static long ValueStrideOf(int blocks) => ((long)(blocks + 7) / 8 * 2048) + BlockSize;
@@ -155,7 +161,8 @@ internal sealed unsafe class ActivationRows : IDisposable
         {
             var low = Vector256.Round(Vector256.Load(source + i) * inverse);
             var high = Vector256.Round(Vector256.Load(source + i + 8) * inverse);
-            Vector256.Narrow(Vector256.ConvertToInt32Native(low), Vector256.ConvertToInt32Native(high))
+            Vector256.Narrow(
+                    Vector256.ConvertToInt32Native(low), Vector256.ConvertToInt32Native(high))
                 .Store(target + i);
         }
         for (; i < length; i++)

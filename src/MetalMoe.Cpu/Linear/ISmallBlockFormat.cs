@@ -6,7 +6,8 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// A format of 32-value blocks: a weight is scale * (8-bit integer) + offset, with at most one scale
+/// A format of 32-value blocks: a weight is scale * (8-bit integer) + offset, with at most one
+/// scale
 /// and one offset a block.
 /// </summary>
 internal unsafe interface ISmallBlockFormat

@@ -5,7 +5,8 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// The inner loop of prefill for the 256-value formats: 4 weight rows by 4 activation rows, 16 int32
+/// The inner loop of prefill for the 256-value formats: 4 weight rows by 4 activation rows, 16
+/// int32
 /// sums in registers over a block, then one fused multiply-add each into the accumulators.
 /// </summary>
 internal static unsafe class IntegerTile<L>

@@ -31,7 +31,8 @@ internal readonly unsafe struct LinearTask
 }
 
 /// <summary>
-/// Runs a <see cref="LinearTask"/> with the kernel of one format: few activation rows take the weights
+/// Runs a <see cref="LinearTask"/> with the kernel of one format: few activation rows take the
+/// weights
 /// one row after the other straight from memory, more share panels of unpacked weights.
 /// </summary>
 internal static unsafe class LinearEngine<L, TKernel>

@@ -5,7 +5,8 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// y = W x for every weight format. An output depends on its weight row and its activation row alone:
+/// y = W x for every weight format. An output depends on its weight row and its activation row
+/// alone:
 /// batch size, split of the work and instruction set do not change a bit of it.
 /// </summary>
 internal static unsafe class LinearKernel
@@ -15,13 +16,15 @@ internal static unsafe class LinearKernel
         format is not (QuantFormat.F32 or QuantFormat.F16 or QuantFormat.BF16);
 
     /// <summary>
-    /// Computes y[t * yStride + r] = sum over k of W[r, k] * x[row(t), k] for the given range of r and
+    /// Computes y[t * yStride + r] = sum over k of W[r, k] * x[row(t), k] for the given range of r
+    /// and
     /// all t, where row(t) is tokenIndex[t], or t when there is no index.
     /// </summary>
     /// <param name="format">Format of the weights.</param>
     /// <param name="matrix">Row 0 of the weights.</param>
     /// <param name="rowBytes">Bytes from row to row.</param>
-    /// <param name="columns">Columns; a multiple of the format's block size, equal to x.Columns.</param>
+    /// <param name="columns">Columns; a multiple of the format's block size, equal to x.Columns.
+    /// </param>
     /// <param name="firstRow">First output row.</param>
     /// <param name="rowCount">Output rows.</param>
     /// <param name="x">Activations, quantised if the format needs it.</param>

@@ -62,7 +62,8 @@ internal sealed unsafe class LinearScratch : IDisposable
         _work.Dispose();
     }
 
-    /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.</summary>
+    /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.
+    /// </summary>
     internal int PanelRows(int columns, int bytesPerWeight)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(columns, _maxColumns);

@@ -4,7 +4,8 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// The inner loop of prefill for the 32-value formats: 4 weight rows by 4 activation rows, 16 partial
+/// The inner loop of prefill for the 32-value formats: 4 weight rows by 4 activation rows, 16
+/// partial
 /// sums in registers over up to 8 blocks, then one fused multiply-add each into the accumulators.
 /// </summary>
 internal static unsafe class ScaledTile<L>

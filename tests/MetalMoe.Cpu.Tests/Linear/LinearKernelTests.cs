@@ -3,7 +3,8 @@ using NUnit.Framework;
 
 namespace MetalMoe.Cpu.Tests.Linear;
 
-/// <summary>Every format against a double-precision product, within the bound of its numerics.</summary>
+/// <summary>Every format against a double-precision product, within the bound of its numerics.
+/// </summary>
 public sealed class LinearKernelTests
 {
     private static readonly int[] RowCounts = [1, 31, 32, 33];

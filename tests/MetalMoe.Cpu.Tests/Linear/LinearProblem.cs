@@ -107,7 +107,8 @@ internal sealed unsafe class LinearProblem : IDisposable
 
     /// <summary>
     /// The largest error as a fraction of its bound, over all outputs.
-    /// <para>Bound: activations are rounded to half a step of max|x| / 32767 of their block, so at most
+    /// <para>Bound: activations are rounded to half a step of max|x| / 32767 of their block, so at
+    /// most
     /// sum |w| * max / 65534 (1 % is left for the rounding of the step itself); every one of the
     /// binary32 operations in a row, and the reference decoder, rounds by 2^-24 of at most
     /// sum (|code part| + |minimum part|) |x|. A block below 2^-110 counts as lost whole.</para>
@@ -168,7 +169,8 @@ internal sealed unsafe class LinearProblem : IDisposable
             for (int k = start; k < end; k++)
             {
                 value += (double)w[k] * x[k];
-                magnitude += (Math.Abs((double)codes[k]) + Math.Abs((double)codes[k] - w[k])) * Math.Abs(x[k]);
+                double code = Math.Abs((double)codes[k]) + Math.Abs((double)codes[k] - w[k]);
+                magnitude += code * Math.Abs(x[k]);
                 largest = Math.Max(largest, Math.Abs(x[k]));
                 weight += Math.Abs(w[k]);
             }

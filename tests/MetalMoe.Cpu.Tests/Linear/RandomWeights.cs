@@ -62,7 +62,8 @@ internal static class RandomWeights
                 BitConverter.TryWriteBytes(block, scale * 30 * (random.NextSingle() - 0.5f));
                 return;
             case QuantFormat.F16:
-                BitConverter.TryWriteBytes(block, (Half)(scale * 30 * (random.NextSingle() - 0.5f)));
+                BitConverter.TryWriteBytes(
+                    block, (Half)(scale * 30 * (random.NextSingle() - 0.5f)));
                 return;
             case QuantFormat.BF16:
                 float value = scale * 30 * (random.NextSingle() - 0.5f);

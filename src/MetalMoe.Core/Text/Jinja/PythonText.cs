@@ -36,7 +36,8 @@ internal static class PythonText
         }
     }
 
-    /// <summary>The shortest digits that read back as the same double, in Python's layout.</summary>
+    /// <summary>The shortest digits that read back as the same double, in Python's layout.
+    /// </summary>
     public static string Number(double value)
     {
         if (!double.IsFinite(value))
