@@ -14,7 +14,7 @@ public sealed unsafe class VectorMathTests
             float argument = (float)x;
             double expected = Math.Exp(argument);
             float found = VectorMath.Exp(Vector512.Create(argument)).ToScalar();
-            double unit = Math.BitIncrement((float)expected) - (double)(float)expected;
+            double unit = MathF.BitIncrement((float)expected) - (double)(float)expected;
             Assert.That(Math.Abs(found - expected), Is.LessThanOrEqualTo(2 * unit), $"{x}");
         }
     }
