@@ -17,18 +17,20 @@ internal unsafe interface ISmallBlockFormat
     static abstract bool HasMinimum { get; }
 
     /// <summary>
-    /// The scales of up to 8 consecutive blocks; lanes from <paramref name="count"/> on are not used.
+    /// The scales of up to 8 consecutive blocks; places from <paramref name="count"/> on of the 8
+    /// get any values.
     /// </summary>
-    static abstract Vector256<float> Scales(byte* block, int count);
+    static abstract void Scales(byte* block, int count, float* target);
 
     /// <summary>The 32 integers of a block, in order.</summary>
     static abstract L Weights<L>(byte* block)
         where L : struct, ILanes<L>;
 
     /// <summary>
-    /// The negated offsets of up to 8 consecutive blocks; finite values in the lanes that are left.
+    /// The offsets of up to 8 consecutive blocks; places from <paramref name="count"/> on of the 8
+    /// get offsets too.
     /// </summary>
-    static abstract Vector256<float> Minimums(byte* block, int count);
+    static abstract void Offsets(byte* block, int count, float* target);
 }
 
 /// <summary>Pieces that several 32-value formats share.</summary>

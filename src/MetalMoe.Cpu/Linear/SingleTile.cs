@@ -10,18 +10,31 @@ internal static unsafe class SingleTile<L>
     /// <summary>Columns of a block; as many bytes as a block of the integer tiles.</summary>
     public const int BlockColumns = 128;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBlock(
         float* weights, TokenRow* tokens, int block, int columns, in TileMemory tile)
     {
-        float* accumulators = tile.Accumulators;
-        float* tail = tile.Work;
         int start = block * BlockColumns;
         int count = Math.Min(BlockColumns, columns - start);
+        int whole = count / 16 * 16;
         float* x0 = (float*)tokens[0].Values + start;
         float* x1 = (float*)tokens[1].Values + start;
         float* x2 = (float*)tokens[2].Values + start;
         float* x3 = (float*)tokens[3].Values + start;
+        AddColumns(weights, x0, x1, x2, x3, whole, tile.Accumulators);
+        if (whole < count)
+        {
+            float* tail = tile.Work;
+            int rest = count - whole;
+            CopyTails(tail, rest, x0 + whole, x1 + whole, x2 + whole, x3 + whole);
+            AddColumns(
+                weights + whole, tail, tail + 16, tail + 32, tail + 48, 16, tile.Accumulators);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddColumns(
+        float* weights, float* x0, float* x1, float* x2, float* x3, int count, float* accumulators)
+    {
         L s00 = L.Load(accumulators);
         L s01 = L.Load(accumulators + 16);
         L s02 = L.Load(accumulators + 32);
@@ -40,14 +53,6 @@ internal static unsafe class SingleTile<L>
         L s33 = L.Load(accumulators + 240);
         for (int k = 0; k < count; k += 16)
         {
-            if (count - k < 16)
-            {
-                CopyTails(tail, count - k, x0 + k, x1 + k, x2 + k, x3 + k);
-                x0 = tail - k;
-                x1 = tail + 16 - k;
-                x2 = tail + 32 - k;
-                x3 = tail + 48 - k;
-            }
             L w0 = L.Load(weights + k);
             L w1 = L.Load(weights + k + 128);
             L w2 = L.Load(weights + k + 256);

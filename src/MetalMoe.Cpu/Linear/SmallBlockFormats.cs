@@ -13,8 +13,8 @@ internal readonly unsafe struct Q4_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -22,7 +22,7 @@ internal readonly unsafe struct Q4_0Format : ISmallBlockFormat
         L.SubtractInt16(L.WidenUnsigned(SmallBlocks.Nibbles(block + 2)), L.Int16(8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
+    public static void Offsets(byte* block, int count, float* target) =>
         throw new UnreachableException();
 }
 
@@ -34,8 +34,8 @@ internal readonly unsafe struct Q4_1Format : ISmallBlockFormat
     public static bool HasMinimum => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -43,8 +43,8 @@ internal readonly unsafe struct Q4_1Format : ISmallBlockFormat
         L.WidenUnsigned(SmallBlocks.Nibbles(block + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
-        -HalfFloat.Gather(block + 2, BlockBytes, count);
+    public static void Offsets(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block + 2, BlockBytes, count, target);
 }
 
 /// <summary>Scale, 32 fifth bits, 16 bytes of nibbles; value = code - 16.</summary>
@@ -55,8 +55,8 @@ internal readonly unsafe struct Q5_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -66,7 +66,7 @@ internal readonly unsafe struct Q5_0Format : ISmallBlockFormat
             L.Int16(16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
+    public static void Offsets(byte* block, int count, float* target) =>
         throw new UnreachableException();
 }
 
@@ -78,8 +78,8 @@ internal readonly unsafe struct Q5_1Format : ISmallBlockFormat
     public static bool HasMinimum => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -87,8 +87,8 @@ internal readonly unsafe struct Q5_1Format : ISmallBlockFormat
         L.WidenUnsigned(SmallBlocks.Nibbles(block + 8) | SmallBlocks.FifthBits(block + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
-        -HalfFloat.Gather(block + 2, BlockBytes, count);
+    public static void Offsets(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block + 2, BlockBytes, count, target);
 }
 
 /// <summary>Scale, 32 signed bytes.</summary>
@@ -99,8 +99,8 @@ internal readonly unsafe struct Q8_0Format : ISmallBlockFormat
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -108,7 +108,7 @@ internal readonly unsafe struct Q8_0Format : ISmallBlockFormat
         L.WidenSigned(Vector256.Load((sbyte*)block + 2));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
+    public static void Offsets(byte* block, int count, float* target) =>
         throw new UnreachableException();
 }
 
@@ -116,16 +116,20 @@ internal readonly unsafe struct Q8_0Format : ISmallBlockFormat
 internal readonly unsafe struct IQ4_NLFormat : ISmallBlockFormat
 {
     /// <summary>The uneven 16-value grid of the IQ4 formats. Source: ggml, kvalues_iq4nl.</summary>
-    public static Vector128<sbyte> Table => Vector128.Create(
-        (sbyte)-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    public static Vector128<sbyte> Table
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector128.Create(
+            (sbyte)-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    }
 
     public static int BlockBytes => 18;
 
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block, BlockBytes, count);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Weights<L>(byte* block)
@@ -133,7 +137,7 @@ internal readonly unsafe struct IQ4_NLFormat : ISmallBlockFormat
         L.WidenSigned(SmallBlocks.Lookup(block + 2, Table));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
+    public static void Offsets(byte* block, int count, float* target) =>
         throw new UnreachableException();
 }
 
@@ -141,15 +145,19 @@ internal readonly unsafe struct IQ4_NLFormat : ISmallBlockFormat
 /// </summary>
 internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
 {
-    private static Vector128<sbyte> Table => Vector128.Create(
-        (sbyte)0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+    private static Vector128<sbyte> Table
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector128.Create(
+            (sbyte)0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+    }
 
     public static int BlockBytes => 17;
 
     public static bool HasMinimum => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* block, int count)
+    public static void Scales(byte* block, int count, float* target)
     {
         int last = count - 1;
         var exponents = Vector256.Create(
@@ -170,7 +178,7 @@ internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
             Vector256.LessThan(exponents, Vector256.Create(2)),
             denormal,
             (exponents - Vector256<int>.One) << 23);
-        return bits.AsSingle();
+        bits.AsSingle().Store(target);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -179,6 +187,6 @@ internal readonly unsafe struct MXFP4Format : ISmallBlockFormat
         L.WidenSigned(SmallBlocks.Lookup(block + 1, Table));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minimums(byte* block, int count) =>
+    public static void Offsets(byte* block, int count, float* target) =>
         throw new UnreachableException();
 }

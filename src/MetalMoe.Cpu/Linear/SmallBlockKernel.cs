@@ -37,8 +37,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
-            TFormat.Scales(blockA, count).Store(scalesA);
-            TFormat.Scales(blockB, count).Store(scalesB);
+            TFormat.Scales(blockA, count, scalesA);
+            TFormat.Scales(blockB, count, scalesB);
             L partialA = L.Zero;
             L partialB = L.Zero;
             for (int i = 0; i < count; i++)
@@ -56,8 +56,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         }
         if (TFormat.HasMinimum)
         {
-            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums));
-            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums));
+            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums, work));
+            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums, work));
         }
         L.Store(totals, totalA);
         L.Store(totals + 16, totalB);
@@ -72,7 +72,7 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
-            TFormat.Scales(row, count).Store(scales);
+            TFormat.Scales(row, count, scales);
             for (int i = 0; i < count; i++)
             {
                 L.Store(values + (64 * i), TFormat.Weights<L>(row));
@@ -89,7 +89,7 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         int blocks = columns / 32;
         for (int first = 0; first < blocks; first += 16)
         {
-            L.Store(target, MinimumGroup(row, blocks - first));
+            L.Store(target, MinimumGroup(row, blocks - first, work));
             target += 16;
             row += 16 * TFormat.BlockBytes;
         }
@@ -103,13 +103,13 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         ScaledTile<L>.AddBlock((short*)values, scales, tokens, block, count, tile.Accumulators);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L MinimumPart(byte* row, int blocks, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static L MinimumPart(byte* row, int blocks, float* sums, float* work)
     {
         L total = L.Zero;
         for (int first = 0; first < blocks; first += 16)
         {
-            L minimums = MinimumGroup(row, blocks - first);
+            L minimums = MinimumGroup(row, blocks - first, work);
             total = L.FusedMultiplyAdd(minimums, L.Load(sums), total);
             sums += 16;
             row += 16 * TFormat.BlockBytes;
@@ -122,13 +122,15 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
     /// multiplied with are zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L MinimumGroup(byte* block, int blocks)
+    private static L MinimumGroup(byte* block, int blocks, float* work)
     {
-        var lower = TFormat.Minimums(block, Math.Min(8, blocks));
-        var upper = blocks > 8
-            ? TFormat.Minimums(block + (8 * TFormat.BlockBytes), Math.Min(8, blocks - 8))
-            : Vector256<float>.Zero;
-        return L.Combine(lower, upper);
+        TFormat.Offsets(block, Math.Min(8, blocks), work);
+        if (blocks > 8)
+        {
+            byte* next = block + (8 * TFormat.BlockBytes);
+            TFormat.Offsets(next, Math.Min(8, blocks - 8), work + 8);
+        }
+        return L.Combine(-Vector256.Load(work), -Vector256.Load(work + 8));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

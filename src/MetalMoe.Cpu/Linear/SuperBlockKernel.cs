@@ -42,8 +42,10 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         {
             int count = Math.Min(8, blocks - first);
             var scales = Vector256.Load(token->Scales + first);
-            (Scales(blockA, count) * scales).Store(scalesA);
-            (Scales(blockB, count) * scales).Store(scalesB);
+            GatherScales(blockA, count, scalesA);
+            GatherScales(blockB, count, scalesB);
+            (Vector256.Load(scalesA) * scales).Store(scalesA);
+            (Vector256.Load(scalesB) * scales).Store(scalesB);
             for (int i = 0; i < count; i++)
             {
                 TFormat.SubScales(blockA, subA);
@@ -99,7 +101,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         {
             if (b % 8 == 0)
             {
-                Scales(row, Math.Min(8, blocks - b)).Store(work + 16);
+                GatherScales(row, Math.Min(8, blocks - b), work + 16);
             }
             TFormat.SubScales(row, subScales);
             L.Store(values, TFormat.Group<L>(row, subScales, 0));
@@ -126,7 +128,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += chunk)
         {
             int count = Math.Min(chunk, blocks - first);
-            MinimumScales(row, count).Store(work);
+            GatherMinimumScales(row, count, work);
             for (int i = 0; i < count; i += perGroup)
             {
                 L.Store(target, MinimumGroup(row, count - i, work + i));
@@ -141,7 +143,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
         => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, tile.Accumulators, tile.Work);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static L MinimumPart(byte* row, int blocks, float* sums, float* work)
     {
         int perGroup = 16 / TFormat.MinimumsPerBlock;
@@ -149,7 +151,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
-            MinimumScales(row, count).Store(work);
+            GatherMinimumScales(row, count, work);
             for (int i = 0; i < count; i += perGroup)
             {
                 L minimums = MinimumGroup(row, count - i, work + i);
@@ -171,12 +173,12 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Scales(byte* block, int count) =>
-        HalfFloat.Gather(block + TFormat.ScaleOffset, TFormat.BlockBytes, count);
+    private static void GatherScales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block + TFormat.ScaleOffset, TFormat.BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> MinimumScales(byte* block, int count) =>
-        HalfFloat.Gather(block + TFormat.MinimumScaleOffset, TFormat.BlockBytes, count);
+    private static void GatherMinimumScales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block + TFormat.MinimumScaleOffset, TFormat.BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Add(L sum, L weights, L x) =>

@@ -77,32 +77,33 @@ internal static class HalfFloat
     }
 
     /// <summary>
-    /// Up to 8 binary16 values <paramref name="stride"/> bytes apart; lanes from
-    /// <paramref name="count"/> on repeat the last one.
+    /// Converts up to 8 binary16 values <paramref name="stride"/> bytes apart; places from
+    /// <paramref name="count"/> on repeat the last one. Not inlined: it runs once for many products,
+    /// and the compiler gives up inlining in methods that have grown too large.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Vector256<float> Gather(byte* source, int stride, int count)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static unsafe void Gather(byte* source, long stride, int count, float* target)
     {
-        int last = count - 1;
-        var halves = count >= 8
-            ? Vector128.Create(
-                *(ushort*)source,
-                *(ushort*)(source + stride),
-                *(ushort*)(source + (2 * stride)),
-                *(ushort*)(source + (3 * stride)),
-                *(ushort*)(source + (4 * stride)),
-                *(ushort*)(source + (5 * stride)),
-                *(ushort*)(source + (6 * stride)),
-                *(ushort*)(source + (7 * stride)))
-            : Vector128.Create(
-                *(ushort*)source,
-                *(ushort*)(source + (Math.Min(1, last) * stride)),
-                *(ushort*)(source + (Math.Min(2, last) * stride)),
-                *(ushort*)(source + (Math.Min(3, last) * stride)),
-                *(ushort*)(source + (Math.Min(4, last) * stride)),
-                *(ushort*)(source + (Math.Min(5, last) * stride)),
-                *(ushort*)(source + (Math.Min(6, last) * stride)),
-                *(ushort*)(source + (Math.Min(7, last) * stride)));
-        return ToSingle(Vector256.WidenLower(halves.ToVector256Unsafe()).AsInt32());
+        byte* last = source + ((count - 1) * stride);
+        byte* second = Min(source + stride, last);
+        byte* third = Min(second + stride, last);
+        byte* fourth = Min(third + stride, last);
+        byte* fifth = Min(fourth + stride, last);
+        byte* sixth = Min(fifth + stride, last);
+        byte* seventh = Min(sixth + stride, last);
+        byte* eighth = Min(seventh + stride, last);
+        var halves = Vector128.Create(
+            *(ushort*)source,
+            *(ushort*)second,
+            *(ushort*)third,
+            *(ushort*)fourth,
+            *(ushort*)fifth,
+            *(ushort*)sixth,
+            *(ushort*)seventh,
+            *(ushort*)eighth);
+        ToSingle(Vector256.WidenLower(halves.ToVector256Unsafe()).AsInt32()).Store(target);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe byte* Min(byte* a, byte* b) => a < b ? a : b;
 }
