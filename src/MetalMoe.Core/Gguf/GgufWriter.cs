@@ -21,6 +21,7 @@ public sealed class GgufWriter
     private readonly uint _alignment;
     private readonly List<(string Key, byte[] TypeAndValue)> _keys = [];
     private readonly List<PlannedTensor> _tensors = [];
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
 
     /// <summary>Starts an empty file.</summary>
     /// <param name="version">2 or 3.</param>
@@ -113,6 +114,16 @@ public sealed class GgufWriter
     public void AddTensor(
         string name, QuantFormat format, ReadOnlySpan<long> shape, TensorRows rows)
     {
+        if (shape.Length is < 1 or > 4 || shape.ContainsAnyInRange(long.MinValue, 0))
+        {
+            throw new ArgumentException(
+                $"[gguf] {name}: expected 1 to 4 dimensions of at least 1, got "
+                + $"[{string.Join(", ", shape.ToArray())}]", nameof(shape));
+        }
+        if (!_names.Add(name))
+        {
+            throw new ArgumentException($"[gguf] {name}: expected each tensor once", nameof(name));
+        }
         long rowCount = 1;
         foreach (long length in shape[..^1])
         {
@@ -127,30 +138,47 @@ public sealed class GgufWriter
     public long DataBytes => _tensors.Sum(t => Align(t.ByteCount));
 
     /// <summary>
-    /// Writes the file. A failure or cancellation removes what was written.
+    /// Writes the file beside its place and moves it there when it is whole: a failure or a
+    /// cancellation leaves what was at <paramref name="path"/> as it was, even when that is a
+    /// file that this one copies from.
     /// </summary>
     /// <param name="path">Where to.</param>
     /// <param name="progress">Bytes of tensor data written so far.</param>
     /// <param name="cancellationToken">Stops between two chunks.</param>
+    /// <exception cref="MetalMoeException">The file cannot be written.</exception>
     public void Write(
         string path, IProgress<long>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        string draft = path + ".part";
+        bool created = false;
         try
         {
-            using var stream = new FileStream(
-                path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
-            WriteHeader(stream);
-            long written = 0;
-            foreach (PlannedTensor tensor in _tensors)
+            using (var stream = new FileStream(
+                draft, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
             {
-                WriteTensor(stream, tensor, ref written, progress, cancellationToken);
+                created = true;
+                WriteHeader(stream);
+                long written = 0;
+                foreach (PlannedTensor tensor in _tensors)
+                {
+                    WriteTensor(stream, tensor, ref written, progress, cancellationToken);
+                }
             }
+            File.Move(draft, path, overwrite: true);
+            created = false;
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(path);
-            throw;
+            throw new MetalMoeException(
+                $"[gguf] file: expected a path that can be written, got {e.Message} ({path})", e);
+        }
+        finally
+        {
+            if (created)
+            {
+                File.Delete(draft);
+            }
         }
     }
 

@@ -57,7 +57,8 @@ public sealed class QuantMix
     {
         foreach (var (suffix, format) in _overrides)
         {
-            if (tensor.EndsWith(suffix, StringComparison.Ordinal))
+            // Whole words: output.weight does not mean attn_output.weight.
+            if (tensor == suffix || tensor.EndsWith("." + suffix, StringComparison.Ordinal))
             {
                 return Fit(format, columns);
             }
