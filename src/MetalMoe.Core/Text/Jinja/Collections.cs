@@ -147,26 +147,37 @@ internal sealed class RangeValue(BigInteger start, BigInteger stop, BigInteger s
 }
 
 /// <summary>
-/// What the lazy filters return: true even when empty, without a length, and gone once it has
-/// been walked through. The elements are computed beforehand; only the behaviour is Python's.
+/// What the lazy filters return: true even when empty, without a length, computed as it is walked
+/// through, and gone after that.
 /// </summary>
-internal sealed class GeneratorValue(IReadOnlyList<JinjaValue> items, string typeName = "generator")
+internal sealed class GeneratorValue(
+    RenderContext context, IEnumerable<JinjaValue> items, string typeName = "generator")
     : JinjaValue
 {
-    private int _next;
+    private IEnumerator<JinjaValue>? _items;
 
     internal override string TypeName { get; } = typeName;
 
-    /// <summary>The elements not yet taken; taking them empties the generator.</summary>
-    public IEnumerable<JinjaValue> TakeAll()
+    /// <summary>The next element, or null at the end.</summary>
+    public JinjaValue? TakeOne()
     {
-        int first = _next;
-        _next = items.Count;
-        return first == 0 ? items : items.Skip(first);
+        // Generators can be stacked without end; each takes from the one below.
+        context.Step();
+        context.Enter();
+        _items ??= items.GetEnumerator();
+        var next = _items.MoveNext() ? _items.Current : null;
+        context.Leave();
+        return next;
     }
 
-    /// <summary>The next element, or null at the end.</summary>
-    public JinjaValue? TakeOne() => _next < items.Count ? items[_next++] : null;
+    /// <summary>The elements not yet taken.</summary>
+    public IEnumerable<JinjaValue> TakeAll()
+    {
+        while (TakeOne() is { } item)
+        {
+            yield return item;
+        }
+    }
 }
 
 /// <summary>The only thing a template can assign into: <c>namespace(...)</c>.</summary>

@@ -5,19 +5,20 @@ internal static class MappingFilters
 {
     public static JinjaValue Map(RenderContext context, JinjaValue value, Arguments arguments)
     {
-        if (!value.IsTrue)
+        return new GeneratorValue(context, Items());
+
+        IEnumerable<JinjaValue> Items()
         {
-            return new GeneratorValue([]);
+            if (!value.IsTrue)
+            {
+                yield break;
+            }
+            var apply = Mapper(context, arguments);
+            foreach (var item in Iteration.Elements(context, value))
+            {
+                yield return apply(item);
+            }
         }
-        var apply = Mapper(context, arguments);
-        var results = new List<JinjaValue>();
-        foreach (var item in Iteration.ToList(context, value))
-        {
-            context.Step();
-            results.Add(apply(item));
-        }
-        context.AllocateItems(results.Count);
-        return new GeneratorValue(results);
     }
 
     private static Func<JinjaValue, JinjaValue> Mapper(RenderContext context, Arguments arguments)
@@ -44,35 +45,43 @@ internal static class MappingFilters
     public static JinjaValue Select(
         RenderContext context, JinjaValue value, Arguments arguments, bool keep, bool byAttribute)
     {
-        if (!value.IsTrue)
+        return new GeneratorValue(context, Items());
+
+        IEnumerable<JinjaValue> Items()
         {
-            return new GeneratorValue([]);
+            if (!value.IsTrue)
+            {
+                yield break;
+            }
+            var test = Selector(context, arguments, byAttribute);
+            foreach (var item in Iteration.Elements(context, value))
+            {
+                context.Step();
+                if (test(item) == keep)
+                {
+                    yield return item;
+                }
+            }
         }
+    }
+
+    private static Func<JinjaValue, bool> Selector(
+        RenderContext context, Arguments arguments, bool byAttribute)
+    {
         int first = byAttribute ? 1 : 0;
         if (arguments.Positional.Count < first)
         {
             throw context.Error("missing parameter for attribute name");
         }
-        Func<JinjaValue, bool> test = item => item.IsTrue;
-        if (arguments.Positional.Count > first)
+        JinjaValue Subject(JinjaValue item) => byAttribute
+            ? Attributes.Path(context, item, arguments.Positional[0])
+            : item;
+        if (arguments.Positional.Count == first)
         {
-            var (name, rest) = Split(context, arguments, first);
-            test = item => Tests.Apply(context, name, item, rest);
+            return item => Subject(item).IsTrue;
         }
-        var kept = new List<JinjaValue>();
-        foreach (var item in Iteration.ToList(context, value))
-        {
-            context.Step();
-            var subject = byAttribute
-                ? Attributes.Path(context, item, arguments.Positional[0])
-                : item;
-            if (test(subject) == keep)
-            {
-                kept.Add(item);
-            }
-        }
-        context.AllocateItems(kept.Count);
-        return new GeneratorValue(kept);
+        var (name, rest) = Split(context, arguments, first);
+        return item => Tests.Apply(context, name, Subject(item), rest);
     }
 
     /// <summary>The name at an index, and the arguments after it.</summary>

@@ -40,6 +40,8 @@ internal static class NumberFilters
                     : ParseFloat(text.Text) is { } real && double.IsFinite(real)
                         ? new IntValue(new BigInteger(real))
                         : fallback;
+            case UndefinedValue:
+                throw Operators.Undefined(context, value);
             default:
                 return fallback;
         }
@@ -53,6 +55,7 @@ internal static class NumberFilters
         {
             BoolValue or IntValue or FloatValue =>
                 JinjaValue.From(Operators.Double(context, value)),
+            UndefinedValue => throw Operators.Undefined(context, value),
             StringValue text when ParseFloat(text.Text) is { } number => JinjaValue.From(number),
             _ => fallback,
         };

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace MetalMoe.Core.Text.Jinja;
@@ -113,11 +114,16 @@ internal static class Operators
         {
             return number.Value;
         }
-        double result = (double)Equality.Integer(value);
+        double result = Nearest(Equality.Integer(value));
         return double.IsInfinity(result)
             ? throw context.Error("int too large to convert to float")
             : result;
     }
+
+    /// <summary>The nearest double; the library's conversion cuts the digits off.</summary>
+    private static double Nearest(BigInteger value) => value.GetBitLength() <= 53
+        ? (double)value
+        : double.Parse(value.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
     public static StringValue Concat(RenderContext context, string a, string b)
     {
@@ -192,7 +198,7 @@ internal static class Operators
         }
         if (symbol == "/")
         {
-            double quotient = (double)a / (double)b;
+            double quotient = Nearest(a) / Nearest(b);
             return double.IsFinite(quotient)
                 ? new FloatValue(quotient)
                 : throw context.Error("integer division result too large for a float");

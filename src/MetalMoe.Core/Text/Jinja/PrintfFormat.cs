@@ -56,7 +56,8 @@ internal sealed class PrintfFormat
         }
         bool all = _values is ListValue { IsTuple: true } tuple
             ? _used >= tuple.Items.Count
-            : _used > 0 || _values is DictValue or ListValue;
+            : _used > 0
+                || _values is DictValue or ListValue or RangeValue or UndefinedValue;
         if (!all)
         {
             throw _context.Error("not all arguments converted during string formatting");

@@ -66,9 +66,9 @@ internal static class SequenceFilters
         JinjaValue[] items = [.. Iteration.ToList(context, value)];
         context.AllocateItems(items.Length);
         Array.Reverse(items);
-        return value is GeneratorValue or UndefinedValue
+        return value is GeneratorValue
             ? new ListValue(items)
-            : new GeneratorValue(items, "reversed");
+            : new GeneratorValue(context, items, "reversed");
     }
 
     private static StringValue Join(
@@ -129,12 +129,12 @@ internal static class SequenceFilters
         bool caseSensitive = arguments[1]?.IsTrue ?? false;
         JinjaValue KeyOf(JinjaValue item)
         {
-            // "a,b" sorts by a, then by b.
-            string[] paths = arguments[2] is StringValue path ? path.Text.Split(',') : [];
-            return paths.Length > 1
-                ? context.List([.. paths.Select(
-                    p => Key(context, item, new StringValue(p), caseSensitive))])
-                : Key(context, item, arguments[2], caseSensitive);
+            // "a,b" sorts by a, then by b. The key is a list even when it has one element: lists
+            // look for the first difference, so equal values need not have an order.
+            JinjaValue?[] paths = arguments[2] is StringValue path
+                ? [.. path.Text.Split(',').Select(p => new StringValue(p))]
+                : [arguments[2]];
+            return context.List([.. paths.Select(p => Key(context, item, p, caseSensitive))]);
         }
 
         var sorted = SortBy(
@@ -145,23 +145,26 @@ internal static class SequenceFilters
     private static GeneratorValue Unique(
         RenderContext context, JinjaValue value, JinjaValue?[] arguments)
     {
-        var seen = new HashSet<JinjaValue>(KeyComparer.Instance);
-        var kept = new List<JinjaValue>();
-        foreach (var item in Iteration.ToList(context, value))
+        return new GeneratorValue(context, Items());
+
+        IEnumerable<JinjaValue> Items()
         {
-            var key = Key(context, item, arguments[1], arguments[0]?.IsTrue ?? false);
-            context.Work(key.Weight);
-            if (!key.IsHashable)
+            var seen = new HashSet<JinjaValue>(KeyComparer.Instance);
+            foreach (var item in Iteration.Elements(context, value))
             {
-                throw context.Error($"unhashable type: '{key.TypeName}'");
-            }
-            if (seen.Add(key))
-            {
-                kept.Add(item);
+                var key = Key(context, item, arguments[1], arguments[0]?.IsTrue ?? false);
+                context.AllocateItems(1);
+                context.Work(key.Weight);
+                if (!key.IsHashable)
+                {
+                    throw context.Error($"unhashable type: '{key.TypeName}'");
+                }
+                if (seen.Add(key))
+                {
+                    yield return item;
+                }
             }
         }
-        context.AllocateItems(2L * kept.Count);
-        return new GeneratorValue(kept);
     }
 
     private static JinjaValue Extreme(
@@ -200,13 +203,17 @@ internal static class SequenceFilters
 
     private static GeneratorValue Items(RenderContext context, JinjaValue value, JinjaValue?[] _)
     {
-        return value switch
+        return new GeneratorValue(context, Pairs());
+
+        IEnumerable<JinjaValue> Pairs()
         {
-            UndefinedValue => new GeneratorValue([]),
-            DictValue dict => new GeneratorValue(
-                Iteration.ToList(context, new ViewValue(dict, ViewKind.Items))),
-            _ => throw context.Error("can only get item pairs from a mapping"),
-        };
+            return value switch
+            {
+                UndefinedValue => [],
+                DictValue dict => new ViewValue(dict, ViewKind.Items).Elements,
+                _ => throw context.Error("can only get item pairs from a mapping"),
+            };
+        }
     }
 
     private static ListValue DictSort(
@@ -236,56 +243,62 @@ internal static class SequenceFilters
     private static GeneratorValue Batch(
         RenderContext context, JinjaValue value, JinjaValue?[] arguments)
     {
-        int size = TextTools.RequireInt(context, arguments[0]!, "batch");
-        var batches = new List<JinjaValue>();
-        var current = new List<JinjaValue>();
-        foreach (var item in Iteration.ToList(context, value))
+        return new GeneratorValue(context, Batches());
+
+        IEnumerable<JinjaValue> Batches()
         {
-            if (current.Count == size)
+            int size = TextTools.RequireInt(context, arguments[0]!, "batch");
+            var current = new List<JinjaValue>();
+            foreach (var item in Iteration.Elements(context, value))
             {
-                batches.Add(context.List(current));
-                current = [];
+                if (current.Count == size)
+                {
+                    yield return context.List(current);
+                    current = [];
+                }
+                context.AllocateItems(1);
+                current.Add(item);
             }
-            current.Add(item);
-        }
-        if (current.Count > 0)
-        {
-            if (arguments[1] is { } fill and not NoneValue && current.Count < size)
+            if (current.Count > 0)
             {
-                context.AllocateItems(size);
-                current.AddRange(Enumerable.Repeat(fill, size - current.Count));
+                if (arguments[1] is { } fill and not NoneValue && current.Count < size)
+                {
+                    context.AllocateItems(size);
+                    current.AddRange(Enumerable.Repeat(fill, size - current.Count));
+                }
+                yield return context.List(current);
             }
-            batches.Add(context.List(current));
         }
-        return new GeneratorValue(batches);
     }
 
     private static GeneratorValue Slices(
         RenderContext context, JinjaValue value, JinjaValue?[] arguments)
     {
-        int count = TextTools.RequireInt(context, arguments[0]!, "slice");
-        var items = Iteration.ToList(context, value);
-        if (count <= 0)
+        return new GeneratorValue(context, Parts());
+
+        IEnumerable<JinjaValue> Parts()
         {
-            throw context.Error("a slice filter needs a positive number of slices");
-        }
-        context.AllocateItems(count);
-        int size = items.Count / count;
-        int extra = items.Count % count;
-        var slices = new List<JinjaValue>(count);
-        int start = 0;
-        for (int i = 0; i < count; i++)
-        {
-            int end = start + size + (i < extra ? 1 : 0);
-            var part = items.Skip(start).Take(end - start).ToList();
-            if (arguments[1] is { } fill and not NoneValue && i >= extra)
+            int count = TextTools.RequireInt(context, arguments[0]!, "slice");
+            var items = Iteration.ToList(context, value);
+            if (count == 0)
             {
-                part.Add(fill);
+                throw context.Error("integer division or modulo by zero");
             }
-            slices.Add(context.List(part));
-            start = end;
+            int size = items.Count / count;
+            int extra = items.Count % count;
+            int start = 0;
+            for (int i = 0; i < count; i++)
+            {
+                int end = start + size + (i < extra ? 1 : 0);
+                List<JinjaValue> part = [.. items.Skip(start).Take(end - start)];
+                if (arguments[1] is { } fill and not NoneValue && i >= extra)
+                {
+                    part.Add(fill);
+                }
+                yield return context.List(part);
+                start = end;
+            }
         }
-        return new GeneratorValue(slices);
     }
 
     private static ListValue GroupBy(

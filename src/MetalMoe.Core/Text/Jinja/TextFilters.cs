@@ -126,10 +126,9 @@ internal static class TextFilters
         return TextTools.Pad(context, text, width, " ", 'c');
     }
 
-    private static StringValue Truncate(
+    private static JinjaValue Truncate(
         RenderContext context, JinjaValue value, JinjaValue?[] arguments)
     {
-        var text = new StringValue(TextTools.Require(context, value, "truncate"));
         int length = Number(0, 255);
         int leeway = Number(3, 5);
         string end = arguments[2] is null
@@ -144,11 +143,12 @@ internal static class TextFilters
             throw context.Error(
                 "truncate needs a length of at least that of its end, and a leeway of at least 0");
         }
-        context.Scan(text.Text.Length);
-        if (text.Length <= (long)length + leeway)
+        if (value.Length >= 0 && value.Length <= (long)length + leeway)
         {
-            return text;
+            return value;
         }
+        var text = new StringValue(TextTools.Require(context, value, "truncate"));
+        context.Scan(text.Text.Length);
         string head = text.Text[..CodePoints.Offset(text, kept)];
         int space = head.LastIndexOf(' ');
         bool killWords = arguments[1]?.IsTrue ?? false;
