@@ -7,6 +7,33 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Kernels;
 
 /// <summary>
+/// Decoded keys [ChunkLength / 16, K, 16] and values [ChunkLength, ValueStride] of one chunk.
+/// </summary>
+internal readonly unsafe struct AttentionChunk(
+    float* keys, float* values, int headDim, int valueStride, int columns, float scale)
+{
+    public float* Keys { get; } = keys;
+
+    public float* Values { get; } = values;
+
+    /// <summary>K.</summary>
+    public int HeadDim { get; } = headDim;
+
+    /// <summary>Elements from the values of one position to the next.</summary>
+    public int ValueStride { get; } = valueStride;
+
+    /// <summary>Padded value columns to add up.</summary>
+    public int Columns { get; } = columns;
+
+    public float Scale { get; } = scale;
+
+    /// <summary>The same chunk without its first <paramref name="count"/> value columns.
+    /// </summary>
+    public AttentionChunk SkipValues(int count) =>
+        new(Keys, Values + count, HeadDim, ValueStride, Columns - count, Scale);
+}
+
+/// <summary>
 /// The arithmetic of attention for one query head: scores, online softmax and the weighted sum
 /// of values over chunks of <see cref="ChunkLength"/> positions, in f32.
 /// </summary>
@@ -36,32 +63,32 @@ internal static unsafe class AttentionBlock
         partial[headStride + 1] = 0;
     }
 
-    /// <summary>Adds <paramref name="count"/> (1..ChunkLength) positions to a partial result.
+    /// <summary>
+    /// Adds <paramref name="count"/> (1..ChunkLength) positions to the partial results of two
+    /// queries that read the same keys and values; the two share every load and do not touch
+    /// each other's arithmetic.
     /// </summary>
+    public static void AccumulatePair(
+        AttentionChunk chunk, float* query0, float* query1, int count, float* partial0,
+        float* partial1)
+    {
+        float* weights0 = stackalloc float[2 * ChunkLength];
+        float* weights1 = weights0 + ChunkLength;
+        ScoresPair(chunk, query0, query1, weights0, weights1);
+        float correction0 = Softmax(weights0, count, chunk, partial0);
+        float correction1 = Softmax(weights1, count, chunk, partial1);
+        AddValuesPair(
+            chunk, weights0, weights1, count, correction0, correction1, partial0, partial1);
+    }
+
+    /// <summary>The same for one query.</summary>
     public static void Accumulate(
-        float* query, float* keys, float* values, int count, int headStride, float scale,
-        float* partial)
+        AttentionChunk chunk, float* query, int count, float* partial)
     {
         float* weights = stackalloc float[ChunkLength];
-        Scores(query, keys, count, headStride, scale, weights);
-        float maximum = partial[headStride];
-        float chunkMaximum = maximum;
-        for (int i = 0; i < ChunkLength; i += VectorMath.Lanes)
-        {
-            chunkMaximum = MathF.Max(
-                chunkMaximum, VectorMath.Max(Vector512.Load(weights + i)));
-        }
-        float correction = Exp(maximum - chunkMaximum);
-        var sum = Vector512<float>.Zero;
-        for (int i = 0; i < ChunkLength; i += VectorMath.Lanes)
-        {
-            var e = VectorMath.Exp(Vector512.Load(weights + i) - Vector512.Create(chunkMaximum));
-            e.Store(weights + i);
-            sum += e;
-        }
-        partial[headStride] = chunkMaximum;
-        partial[headStride + 1] = (partial[headStride + 1] * correction) + VectorMath.Sum(sum);
-        AddValues(weights, values, count, headStride, correction, partial);
+        Scores(chunk, query, weights);
+        float correction = Softmax(weights, count, chunk, partial);
+        AddValues(chunk, weights, count, correction, partial);
     }
 
     /// <summary>Merges the partial result of a later span into <paramref name="total"/>.
@@ -95,12 +122,22 @@ internal static unsafe class AttentionBlock
         }
     }
 
-    /// <summary>Cache rows as f32: in place, or decoded into <paramref name="scratch"/>.</summary>
-    public static float* Decode(byte* rows, CacheFormat format, long elements, float* scratch)
+    /// <summary>
+    /// Cache rows as f32: where they are when they are f32 and <paramref name="inPlace"/>
+    /// allows it, else in <paramref name="scratch"/>.
+    /// </summary>
+    public static float* Decode(
+        byte* rows, CacheFormat format, long elements, float* scratch, bool inPlace)
     {
         if (format == CacheFormat.F32)
         {
-            return (float*)rows;
+            if (inPlace)
+            {
+                return (float*)rows;
+            }
+            Buffer.MemoryCopy(
+                rows, scratch, elements * sizeof(float), elements * sizeof(float));
+            return scratch;
         }
         var halves = (ushort*)rows;
         for (long i = 0; i < elements; i += VectorMath.Lanes)
@@ -112,77 +149,159 @@ internal static unsafe class AttentionBlock
 
     private static float Exp(float x) => VectorMath.Exp(Vector512.Create(x)).ToScalar();
 
-    private static void Scores(
-        float* query, float* keys, int count, int headStride, float scale, float* scores)
+    private static void Scores(AttentionChunk chunk, float* query, float* scores)
     {
-        int j = 0;
-        for (; j + 4 <= count; j += 4)
+        long group = (long)chunk.HeadDim * VectorMath.Lanes;
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        float* k = chunk.Keys;
+        for (int i = 0; i < chunk.HeadDim; i++, k += VectorMath.Lanes)
         {
-            float* k0 = keys + ((long)j * headStride);
-            float* k1 = k0 + headStride;
-            float* k2 = k1 + headStride;
-            float* k3 = k2 + headStride;
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            for (int i = 0; i < headStride; i += VectorMath.Lanes)
-            {
-                var q = Vector512.Load(query + i);
-                s0 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k0 + i), s0);
-                s1 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k1 + i), s1);
-                s2 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k2 + i), s2);
-                s3 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k3 + i), s3);
-            }
-            scores[j] = VectorMath.Sum(s0) * scale;
-            scores[j + 1] = VectorMath.Sum(s1) * scale;
-            scores[j + 2] = VectorMath.Sum(s2) * scale;
-            scores[j + 3] = VectorMath.Sum(s3) * scale;
+            var q = Vector512.Create(query[i]);
+            s0 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k), s0);
+            s1 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k + group), s1);
+            s2 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k + (2 * group)), s2);
+            s3 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k + (3 * group)), s3);
         }
-        for (; j < count; j++)
+        StoreScores(scores, s0, s1, s2, s3, chunk.Scale);
+    }
+
+    private static void ScoresPair(
+        AttentionChunk chunk, float* query0, float* query1, float* scores0, float* scores1)
+    {
+        long group = (long)chunk.HeadDim * VectorMath.Lanes;
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        Vector512<float> t0 = default, t1 = default, t2 = default, t3 = default;
+        float* k = chunk.Keys;
+        for (int i = 0; i < chunk.HeadDim; i++, k += VectorMath.Lanes)
         {
-            scores[j] =
-                VectorMath.Dot(query, keys + ((long)j * headStride), headStride) * scale;
+            var q = Vector512.Create(query0[i]);
+            var r = Vector512.Create(query1[i]);
+            var k0 = Vector512.Load(k);
+            var k1 = Vector512.Load(k + group);
+            var k2 = Vector512.Load(k + (2 * group));
+            var k3 = Vector512.Load(k + (3 * group));
+            s0 = Vector512.FusedMultiplyAdd(q, k0, s0);
+            t0 = Vector512.FusedMultiplyAdd(r, k0, t0);
+            s1 = Vector512.FusedMultiplyAdd(q, k1, s1);
+            t1 = Vector512.FusedMultiplyAdd(r, k1, t1);
+            s2 = Vector512.FusedMultiplyAdd(q, k2, s2);
+            t2 = Vector512.FusedMultiplyAdd(r, k2, t2);
+            s3 = Vector512.FusedMultiplyAdd(q, k3, s3);
+            t3 = Vector512.FusedMultiplyAdd(r, k3, t3);
         }
-        for (; j < ChunkLength; j++)
+        StoreScores(scores0, s0, s1, s2, s3, chunk.Scale);
+        StoreScores(scores1, t0, t1, t2, t3, chunk.Scale);
+    }
+
+    private static void StoreScores(
+        float* scores, Vector512<float> s0, Vector512<float> s1, Vector512<float> s2,
+        Vector512<float> s3, float scale)
+    {
+        var factor = Vector512.Create(scale);
+        (s0 * factor).Store(scores);
+        (s1 * factor).Store(scores + 16);
+        (s2 * factor).Store(scores + 32);
+        (s3 * factor).Store(scores + 48);
+    }
+
+    /// <summary>
+    /// Scores to weights relative to the new maximum; updates maximum and sum of the partial
+    /// result and returns the factor that its accumulator needs.
+    /// </summary>
+    private static float Softmax(
+        float* weights, int count, AttentionChunk chunk, float* partial)
+    {
+        for (int i = count; i < ChunkLength; i++)
         {
-            scores[j] = float.NegativeInfinity;
+            weights[i] = float.NegativeInfinity;
         }
+        float* tail = partial + chunk.ValueStride;
+        var largest = Vector512.Max(
+            Vector512.Max(Vector512.Load(weights), Vector512.Load(weights + 16)),
+            Vector512.Max(Vector512.Load(weights + 32), Vector512.Load(weights + 48)));
+        float maximum = MathF.Max(tail[0], VectorMath.Max(largest));
+        float correction = Exp(tail[0] - maximum);
+        var sum = Vector512<float>.Zero;
+        for (int i = 0; i < ChunkLength; i += VectorMath.Lanes)
+        {
+            var e = VectorMath.Exp(Vector512.Load(weights + i) - Vector512.Create(maximum));
+            e.Store(weights + i);
+            sum += e;
+        }
+        tail[0] = maximum;
+        tail[1] = (tail[1] * correction) + VectorMath.Sum(sum);
+        return correction;
     }
 
     private static void AddValues(
-        float* weights, float* values, int count, int headStride, float correction,
-        float* accumulator)
+        AttentionChunk chunk, float* weights, int count, float correction, float* accumulator)
     {
         var c = Vector512.Create(correction);
-        int i = 0;
-        for (; i + 64 <= headStride; i += 64)
-        {
-            var a0 = Vector512.Load(accumulator + i) * c;
-            var a1 = Vector512.Load(accumulator + i + 16) * c;
-            var a2 = Vector512.Load(accumulator + i + 32) * c;
-            var a3 = Vector512.Load(accumulator + i + 48) * c;
-            float* v = values + i;
-            for (int j = 0; j < count; j++, v += headStride)
-            {
-                var w = Vector512.Create(weights[j]);
-                a0 = Vector512.FusedMultiplyAdd(w, Vector512.Load(v), a0);
-                a1 = Vector512.FusedMultiplyAdd(w, Vector512.Load(v + 16), a1);
-                a2 = Vector512.FusedMultiplyAdd(w, Vector512.Load(v + 32), a2);
-                a3 = Vector512.FusedMultiplyAdd(w, Vector512.Load(v + 48), a3);
-            }
-            a0.Store(accumulator + i);
-            a1.Store(accumulator + i + 16);
-            a2.Store(accumulator + i + 32);
-            a3.Store(accumulator + i + 48);
-        }
-        for (; i < headStride; i += VectorMath.Lanes)
+        for (int i = 0; i < chunk.Columns; i += VectorMath.Lanes)
         {
             var a = Vector512.Load(accumulator + i) * c;
-            for (int j = 0; j < count; j++)
+            float* v = chunk.Values + i;
+            for (int j = 0; j < count; j++, v += chunk.ValueStride)
             {
                 a = Vector512.FusedMultiplyAdd(
-                    Vector512.Create(weights[j]),
-                    Vector512.Load(values + ((long)j * headStride) + i), a);
+                    Vector512.Create(weights[j]), Vector512.Load(v), a);
             }
             a.Store(accumulator + i);
+        }
+    }
+
+    private static void AddValuesPair(
+        AttentionChunk chunk, float* weights0, float* weights1, int count, float correction0,
+        float correction1, float* accumulator0, float* accumulator1)
+    {
+        var c = Vector512.Create(correction0);
+        var d = Vector512.Create(correction1);
+        int stride = chunk.ValueStride;
+        int i = 0;
+        for (; i + 64 <= stride; i += 64)
+        {
+            float* x = accumulator0 + i;
+            float* y = accumulator1 + i;
+            var a0 = Vector512.Load(x) * c;
+            var a1 = Vector512.Load(x + 16) * c;
+            var a2 = Vector512.Load(x + 32) * c;
+            var a3 = Vector512.Load(x + 48) * c;
+            var b0 = Vector512.Load(y) * d;
+            var b1 = Vector512.Load(y + 16) * d;
+            var b2 = Vector512.Load(y + 32) * d;
+            var b3 = Vector512.Load(y + 48) * d;
+            float* v = chunk.Values + i;
+            for (int j = 0; j < count; j++, v += stride)
+            {
+                var w = Vector512.Create(weights0[j]);
+                var u = Vector512.Create(weights1[j]);
+                var v0 = Vector512.Load(v);
+                var v1 = Vector512.Load(v + 16);
+                var v2 = Vector512.Load(v + 32);
+                var v3 = Vector512.Load(v + 48);
+                a0 = Vector512.FusedMultiplyAdd(w, v0, a0);
+                b0 = Vector512.FusedMultiplyAdd(u, v0, b0);
+                a1 = Vector512.FusedMultiplyAdd(w, v1, a1);
+                b1 = Vector512.FusedMultiplyAdd(u, v1, b1);
+                a2 = Vector512.FusedMultiplyAdd(w, v2, a2);
+                b2 = Vector512.FusedMultiplyAdd(u, v2, b2);
+                a3 = Vector512.FusedMultiplyAdd(w, v3, a3);
+                b3 = Vector512.FusedMultiplyAdd(u, v3, b3);
+            }
+            a0.Store(x);
+            a1.Store(x + 16);
+            a2.Store(x + 32);
+            a3.Store(x + 48);
+            b0.Store(y);
+            b1.Store(y + 16);
+            b2.Store(y + 32);
+            b3.Store(y + 48);
+        }
+        if (i < stride)
+        {
+            var rest = chunk.SkipValues(i);
+            AddValues(rest, weights0, count, correction0, accumulator0 + i);
+            AddValues(rest, weights1, count, correction1, accumulator1 + i);
         }
     }
 }

@@ -1,6 +1,7 @@
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Cpu.Memory;
+using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Kernels;
 
@@ -34,28 +35,60 @@ internal sealed record AttentionOperands(
     {
         int slot = step.Slots[first];
         int stride = Cache.HeadStride;
-        float* keyScratch = scratch;
-        float* valueScratch = scratch + (AttentionBlock.ChunkLength * stride);
         for (int start = from; start < to; start += AttentionBlock.ChunkLength)
         {
             int length = Math.Min(AttentionBlock.ChunkLength, to - start);
-            float* keys = AttentionBlock.Decode(
-                Cache.Keys(slot, kvHead, start), Cache.Format, (long)length * stride, keyScratch);
-            float* values = AttentionBlock.Decode(
-                Cache.Values(slot, kvHead, start), Cache.Format, (long)length * stride,
-                valueScratch);
+            AttentionChunk chunk = Decode(slot, kvHead, start, length, scratch);
             for (int t = first; t < last; t++)
             {
                 int visible = Math.Min(length, step.Positions[t] + 1 - start);
-                float* partial = partials + ((long)(t - first) * HeadsPerKv * PartialLength);
-                for (int h = 0; visible > 0 && h < HeadsPerKv; h++)
+                if (visible > 0)
                 {
-                    AttentionBlock.Accumulate(
-                        Query.Row(t) + (((kvHead * HeadsPerKv) + h) * stride), keys, values,
-                        visible, stride, Op.Scale, partial + (h * PartialLength));
+                    AccumulateHeads(
+                        chunk, Query.Row(t) + (kvHead * HeadsPerKv * stride), visible,
+                        partials + ((long)(t - first) * HeadsPerKv * PartialLength));
                 }
             }
         }
+    }
+
+    private unsafe void AccumulateHeads(
+        AttentionChunk chunk, float* queries, int count, float* partials)
+    {
+        int stride = Cache.HeadStride;
+        int h = 0;
+        for (; h + 2 <= HeadsPerKv; h += 2)
+        {
+            float* partial = partials + (h * PartialLength);
+            AttentionBlock.AccumulatePair(
+                chunk, queries + (h * stride), queries + ((h + 1) * stride), count, partial,
+                partial + PartialLength);
+        }
+        if (h < HeadsPerKv)
+        {
+            AttentionBlock.Accumulate(
+                chunk, queries + (h * stride), count, partials + (h * PartialLength));
+        }
+    }
+
+    /// <summary>
+    /// Positions [start, start + length) as f32: in place for an F32 cache whose groups are
+    /// whole, else decoded into the scratch memory. Scores of the groups beyond are computed
+    /// from what lies in the scratch and then masked.
+    /// </summary>
+    private unsafe AttentionChunk Decode(
+        int slot, int kvHead, int start, int length, float* scratch)
+    {
+        int stride = Cache.HeadStride;
+        int groups = (length + VectorMath.Lanes - 1) / VectorMath.Lanes;
+        float* keys = AttentionBlock.Decode(
+            Cache.Keys(slot, kvHead, start), Cache.Format,
+            (long)groups * VectorMath.Lanes * Shape.HeadDim, scratch,
+            inPlace: length == AttentionBlock.ChunkLength);
+        float* values = AttentionBlock.Decode(
+            Cache.Values(slot, kvHead, start), Cache.Format, (long)length * stride,
+            scratch + (AttentionBlock.ChunkLength * Shape.HeadDim), inPlace: true);
+        return new AttentionChunk(keys, values, Shape.HeadDim, stride, stride, Op.Scale);
     }
 }
 

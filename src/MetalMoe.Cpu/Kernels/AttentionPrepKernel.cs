@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using MetalMoe.Core.Plan;
-using MetalMoe.Core.Runtime;
 using MetalMoe.Cpu.Memory;
 
 namespace MetalMoe.Cpu.Kernels;
@@ -53,8 +52,8 @@ internal sealed unsafe class AttentionPrepKernel(
         {
             NormalizeHead(key.Row(token) + (g * shape.HeadDim), keyNorm, head);
             rope.Rotate(head, token);
-            Store(head, cache.Keys(slot, g, position));
-            Store(value.Row(token) + (g * shape.HeadDim), cache.Values(slot, g, position));
+            cache.Write(
+                slot, g, position, head, value.Row(token) + (g * shape.HeadDim));
         }
     }
 
@@ -68,19 +67,5 @@ internal sealed unsafe class AttentionPrepKernel(
         }
         RmsNormKernel.Normalize(
             destination, gamma, k, cache.HeadStride, op.Epsilon, destination);
-    }
-
-    private void Store(float* head, byte* row)
-    {
-        if (cache.Format == CacheFormat.F32)
-        {
-            Unsafe.CopyBlockUnaligned(row, head, (uint)shape.HeadDim * sizeof(float));
-            return;
-        }
-        var halves = (Half*)row;
-        for (int i = 0; i < shape.HeadDim; i++)
-        {
-            halves[i] = (Half)head[i];
-        }
     }
 }

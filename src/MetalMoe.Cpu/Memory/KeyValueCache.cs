@@ -5,8 +5,10 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Memory;
 
 /// <summary>
-/// Keys and values of one attention layer: [slot, kv head, position, padded head dimension],
-/// each head contiguous over positions because that is how attention reads it.
+/// Keys and values of one attention layer, each head contiguous over positions because that is
+/// how attention reads it. Values are [slot, kv head, position, padded K]. Keys are
+/// [slot, kv head, position / 16, K, 16]: one vector holds the same dimension of 16 positions,
+/// so that 16 scores grow in one register and no dot product needs a horizontal sum.
 /// </summary>
 internal sealed unsafe class KeyValueCache : IDisposable
 {
@@ -14,7 +16,8 @@ internal sealed unsafe class KeyValueCache : IDisposable
     private readonly NativeBuffer _values;
     private readonly int _contextLength;
     private readonly int _kvHeads;
-    private readonly long _rowBytes;
+    private readonly int _headDim;
+    private readonly int _elementBytes;
 
     public KeyValueCache(CacheShape shape, ExecutorOptions options)
     {
@@ -22,34 +25,62 @@ internal sealed unsafe class KeyValueCache : IDisposable
         _kvHeads = shape.KvHeads;
         Format = options.CacheFormat;
         HeadStride = VectorMath.Pad(shape.HeadDim);
-        _rowBytes = (long)HeadStride * (Format == CacheFormat.F16 ? 2 : 4);
-        long bytes = checked(_rowBytes * _contextLength * _kvHeads * options.Slots);
-        _keys = new NativeBuffer(bytes);
-        _values = new NativeBuffer(bytes);
+        _headDim = shape.HeadDim;
+        _elementBytes = Format == CacheFormat.F16 ? 2 : 4;
+        long heads = (long)_kvHeads * options.Slots;
+        _keys = new NativeBuffer(checked(KeyBytes(_contextLength) * heads));
+        _values = new NativeBuffer(checked(ValueBytes(_contextLength) * heads));
     }
 
     public CacheFormat Format { get; }
 
-    /// <summary>Elements from one position to the next.</summary>
+    /// <summary>Elements from the value of one position to the next.</summary>
     public int HeadStride { get; }
 
     public long ByteCount => _keys.ByteCount + _values.ByteCount;
 
+    /// <summary>Keys [K, 16] of the group that starts at <paramref name="position"/>.
+    /// </summary>
     public byte* Keys(int slot, int kvHead, long position) =>
-        _keys.Pointer + Offset(slot, kvHead, position);
+        _keys.Pointer + (Head(slot, kvHead) * KeyBytes(_contextLength)) + KeyBytes(position);
 
+    /// <summary>Values [padded K] of a position.</summary>
     public byte* Values(int slot, int kvHead, long position) =>
-        _values.Pointer + Offset(slot, kvHead, position);
+        _values.Pointer + (Head(slot, kvHead) * ValueBytes(_contextLength))
+        + ValueBytes(position);
+
+    /// <summary>Writes the key and value [K] of one position.</summary>
+    public void Write(int slot, int kvHead, int position, float* key, float* value)
+    {
+        int lane = position % VectorMath.Lanes;
+        byte* keys = Keys(slot, kvHead, position - lane);
+        byte* values = Values(slot, kvHead, position);
+        if (Format == CacheFormat.F32)
+        {
+            for (int i = 0; i < _headDim; i++)
+            {
+                ((float*)keys)[(i * VectorMath.Lanes) + lane] = key[i];
+                ((float*)values)[i] = value[i];
+            }
+            return;
+        }
+        for (int i = 0; i < _headDim; i++)
+        {
+            ((Half*)keys)[(i * VectorMath.Lanes) + lane] = (Half)key[i];
+            ((Half*)values)[i] = (Half)value[i];
+        }
+    }
 
     public void CopySlot(int source, int destination, int length)
     {
-        long bytes = _rowBytes * length;
+        long keys = KeyBytes(length);
+        long values = ValueBytes(length);
         for (int head = 0; head < _kvHeads; head++)
         {
             Buffer.MemoryCopy(
-                Keys(source, head, 0), Keys(destination, head, 0), bytes, bytes);
+                Keys(source, head, 0), Keys(destination, head, 0), keys, keys);
             Buffer.MemoryCopy(
-                Values(source, head, 0), Values(destination, head, 0), bytes, bytes);
+                Values(source, head, 0), Values(destination, head, 0), values, values);
         }
     }
 
@@ -59,6 +90,12 @@ internal sealed unsafe class KeyValueCache : IDisposable
         _values.Dispose();
     }
 
-    private long Offset(int slot, int kvHead, long position) =>
-        _rowBytes * (((((long)slot * _kvHeads) + kvHead) * _contextLength) + position);
+    private long Head(int slot, int kvHead) => ((long)slot * _kvHeads) + kvHead;
+
+    /// <summary>Bytes of the groups that hold this many positions.</summary>
+    private long KeyBytes(long positions) =>
+        (positions + VectorMath.Lanes - 1) / VectorMath.Lanes
+        * VectorMath.Lanes * _headDim * _elementBytes;
+
+    private long ValueBytes(long positions) => positions * HeadStride * _elementBytes;
 }

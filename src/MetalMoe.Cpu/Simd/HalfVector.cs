@@ -10,19 +10,16 @@ internal static unsafe class HalfVector
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(ushort* source)
     {
-        Vector256<ushort> packed = Vector256.Load(source);
-        (Vector256<uint> lower, Vector256<uint> upper) = Vector256.Widen(packed);
-        Vector512<uint> bits = Vector512.Create(lower, upper);
-        Vector512<uint> magnitude = (bits & Vector512.Create(0x7fffu)) << 13;
-        // Multiplying by 2^112 moves the exponent bias and normalises subnormals in one step.
-        Vector512<float> scaled =
-            magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f);
-        // Infinities and NaNs keep an all-ones exponent.
-        Vector512<uint> special = Vector512.GreaterThanOrEqual(
-            magnitude, Vector512.Create(0x7c00u << 13));
-        Vector512<uint> value =
-            scaled.AsUInt32() | (special & Vector512.Create(0x7f800000u));
-        Vector512<uint> sign = (bits & Vector512.Create(0x8000u)) << 16;
-        return (value | sign).AsSingle();
+        // Sign-extended and shifted, the sign, exponent and fraction lie where binary32 has
+        // them; multiplying by 2^112 moves the exponent bias and normalises subnormals.
+        (Vector256<int> lower, Vector256<int> upper) = Vector256.Widen(
+            Vector256.Load((short*)source));
+        Vector512<int> bits =
+            (Vector512.Create(lower, upper) << 13) & Vector512.Create(unchecked((int)0x8fffe000));
+        Vector512<float> scaled = bits.AsSingle() * Vector512.Create(5.192296858534828e33f);
+        // Infinities and NaNs come out as 65536 and more: they get an all-ones exponent.
+        Vector512<float> special = Vector512.GreaterThanOrEqual(
+            Vector512.Abs(scaled), Vector512.Create(65536f));
+        return scaled | (special & Vector512.Create(0x7f800000).AsSingle());
     }
 }
