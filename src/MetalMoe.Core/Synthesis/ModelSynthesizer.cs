@@ -86,6 +86,7 @@ public sealed class ModelSynthesizer
         int mtp = _shape.MultiTokenPrediction ? 1 : 0;
         Key("block_count", _shape.Layers + mtp);
         Key("context_length", _shape.ContextLength);
+        Key("vocab_size", _shape.VocabularySize);
         Key("embedding_length", _shape.EmbeddingLength);
         Key("attention.head_count", _shape.HeadCount);
         Key("attention.head_count_kv", _shape.HeadCountKv);

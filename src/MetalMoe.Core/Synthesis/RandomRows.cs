@@ -15,7 +15,8 @@ internal static class RandomRows
     /// </summary>
     private const long LargestEncoded = 1 << 20;
 
-    private const int PoolBlocks = 2048;
+    /// <summary>Values of a pool: 512 blocks of 256 or 4096 of 32.</summary>
+    private const int PoolValues = 1 << 17;
 
     /// <summary>Normal rows [rowCount, columns] with this standard deviation.</summary>
     public static TensorRows Normal(
@@ -101,8 +102,9 @@ internal static class RandomRows
     {
         int columns = QuantFormats.BlockSize(format);
         int blockBytes = QuantFormats.BlockBytes(format);
-        var pool = new byte[PoolBlocks * blockBytes];
-        Parallel.For(0, PoolBlocks, block => EncodeRow(
+        int poolBlocks = PoolValues / columns;
+        var pool = new byte[poolBlocks * blockBytes];
+        Parallel.For(0, poolBlocks, block => EncodeRow(
             format, columns, deviation, ~seed, block,
             pool.AsSpan(block * blockBytes, blockBytes)));
         return pool;
@@ -113,10 +115,11 @@ internal static class RandomRows
     {
         int blockBytes = QuantFormats.BlockBytes(format);
         int blocks = destination.Length / blockBytes;
+        int poolBlocks = pool.Length / blockBytes;
         for (int b = 0; b < blocks; b++)
         {
             ulong bits = Hash(seed, ((ulong)row * (ulong)blocks) + (ulong)b);
-            int drawn = (int)(bits % PoolBlocks) * blockBytes;
+            int drawn = (int)(bits % (ulong)poolBlocks) * blockBytes;
             pool.AsSpan(drawn, blockBytes).CopyTo(destination[(b * blockBytes)..]);
         }
     }
