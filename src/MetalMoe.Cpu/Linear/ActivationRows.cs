@@ -146,6 +146,7 @@ internal sealed unsafe class ActivationRows : IDisposable
     /// </summary>
     private static long ValueStrideOf(int blocks) => ((long)(blocks + 7) / 8 * 2048) + BlockSize;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float QuantizeBlock(float* source, int length, short* target)
     {
         int largest = LargestMagnitude(source, length);
@@ -174,6 +175,7 @@ internal sealed unsafe class ActivationRows : IDisposable
     }
 
     /// <summary>The bits of max|x|; non-finite values compare above all finite ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int LargestMagnitude(float* source, int length)
     {
         var mask = Vector256.Create(int.MaxValue);
@@ -195,6 +197,7 @@ internal sealed unsafe class ActivationRows : IDisposable
         return result;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(short* values, float scale, float* sums16, float* sums32)
     {
         for (int i = 0; i < 8; i++)
@@ -207,6 +210,7 @@ internal sealed unsafe class ActivationRows : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Sum16(short* values)
     {
         var (low, high) = Vector256.Widen(Vector256.Load(values));

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -11,31 +12,25 @@ internal unsafe interface ISuperBlockFormat
 {
     static abstract int BlockBytes { get; }
 
-    /// <summary>Where the binary16 scale lies in a block.</summary>
-    static abstract int ScaleOffset { get; }
-
-    /// <summary>Where the binary16 scale of the minimums lies in a block.</summary>
-    static abstract int MinimumScaleOffset { get; }
-
     /// <summary>0, 8 (one for 32 values) or 16 (one for 16 values).</summary>
     static abstract int MinimumsPerBlock { get; }
 
     /// <summary>
-    /// Writes the 8 or 16 integer sub-scales of a block, each as an int16 stored twice.
+    /// The scales of up to 8 consecutive blocks to target[0..7] and, if there are minimums, their
+    /// scales to target[8..15]; places from <paramref name="count"/> on get any values.
     /// </summary>
-    static abstract void SubScales(byte* block, int* target);
+    static abstract void Scales(byte* block, int count, float* target);
+
+    /// <summary>
+    /// Writes the 8 or 16 integer sub-scales of a block, each as an int16 stored twice, and returns
+    /// its integer minimums.
+    /// </summary>
+    static abstract Vector128<byte> Prepare(byte* block, int* subScales);
 
     /// <summary>Integers 32 * index .. 32 * index + 31 of a block.</summary>
     /// <param name="block">The block.</param>
-    /// <param name="subScales">What <see cref="SubScales"/> wrote.</param>
+    /// <param name="subScales">What <see cref="Prepare"/> wrote.</param>
     /// <param name="index">0..7; a constant where speed matters.</param>
     static abstract L Group<L>(byte* block, int* subScales, int index)
-        where L : struct, ILanes<L>;
-
-    /// <summary>
-    /// The integer minimums of 16 / MinimumsPerBlock blocks as binary32; zeros for those that are
-    /// beyond <paramref name="blocks"/>.
-    /// </summary>
-    static abstract L MinimumCodes<L>(byte* block, int blocks)
         where L : struct, ILanes<L>;
 }

@@ -28,24 +28,28 @@ internal unsafe interface IWeightKernel<L>
     /// <param name="b">Second weight row.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="token">The activation row.</param>
-    /// <param name="work">Scratch for 64 values.</param>
+    /// <param name="work">Scratch for 128 values.</param>
     /// <param name="totals">Receives twice 16 values.</param>
     static abstract void DotPair(
         byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals);
 
-    /// <summary>Unpacks the integers (or values) and scales of a row.</summary>
+    /// <summary>Unpacks integers (or values), scales and minimums of a row.</summary>
     static abstract void UnpackRow(byte* row, int columns, in PanelRow target, float* work);
 
-    /// <summary>Unpacks the minimums of a row, padded to whole groups of 16.</summary>
-    static abstract void UnpackMinimums(byte* row, int columns, float* target, float* work);
-
-    /// <summary>Adds one block of 4 rows by 4 activation rows to 16 accumulators.</summary>
+    /// <summary>Adds one block of weight rows times 4 activation rows to accumulators.</summary>
     /// <param name="values">Unpacked block of the first row; rows are 512 bytes apart.</param>
     /// <param name="scales">Scales of the first row; rows are ScalesPerBlock apart.</param>
     /// <param name="tokens">4 activation rows.</param>
     /// <param name="block">Index of the block.</param>
     /// <param name="columns">Columns of the matrix.</param>
-    /// <param name="tile">Accumulators and scratch.</param>
+    /// <param name="rows">Weight rows, a multiple of 4 (4 for unquantised weights).</param>
+    /// <param name="tile">Accumulators, 16 times 16 for each 4 rows, and scratch.</param>
     static abstract void AddTile(
-        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile);
+        byte* values,
+        float* scales,
+        TokenRow* tokens,
+        int block,
+        int columns,
+        int rows,
+        in TileMemory tile);
 }

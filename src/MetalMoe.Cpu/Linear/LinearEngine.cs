@@ -50,6 +50,7 @@ internal static unsafe class LinearEngine<L, TKernel>
 
     private const int TileTokens = LinearScratch.TileTokens;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in LinearTask task)
     {
         if (task.TokenCount < TileThreshold)
@@ -62,6 +63,7 @@ internal static unsafe class LinearEngine<L, TKernel>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunRows(in LinearTask task)
     {
         for (int t = 0; t < task.TokenCount; t++)
@@ -95,6 +97,7 @@ internal static unsafe class LinearEngine<L, TKernel>
         WriteSums(totals, output, rows);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunTiles(in LinearTask task)
     {
         int panelRows = task.Scratch.PanelRows(task.Columns, TKernel.ValueBytes);
@@ -125,6 +128,7 @@ internal static unsafe class LinearEngine<L, TKernel>
             : (columns + (16 * TKernel.ColumnsPerMinimum) - 1) / (16 * TKernel.ColumnsPerMinimum);
 
     /// <summary>Panel layout: blocks slowest, then rows, 512 bytes of values each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void UnpackPanel(in LinearTask task, int firstRow, int rows)
     {
         LinearScratch scratch = task.Scratch;
@@ -139,16 +143,13 @@ internal static unsafe class LinearEngine<L, TKernel>
                 ValueStride = (long)height * BlockBytes,
                 Scales = scratch.Scales + (r * TKernel.ScalesPerBlock),
                 ScaleStride = (long)height * TKernel.ScalesPerBlock,
+                Minimums = scratch.Minimums + ((long)r * groups * 16),
             };
             TKernel.UnpackRow(row, task.Columns, target, scratch.Work);
-            if (groups != 0)
-            {
-                float* minimums = scratch.Minimums + ((long)r * groups * 16);
-                TKernel.UnpackMinimums(row, task.Columns, minimums, scratch.Work);
-            }
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunTile(
         in LinearTask task, int firstRow, int rows, int firstToken, int tokens)
     {
@@ -176,6 +177,7 @@ internal static unsafe class LinearEngine<L, TKernel>
     /// All of the tile block by block: the block of 16 weight rows, of 16 activation rows and the
     /// accumulators stay in the first-level cache.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumnsOutermost(in LinearTask task, int height, int width)
     {
         int blocks = BlocksOf(task.Columns);
@@ -183,10 +185,7 @@ internal static unsafe class LinearEngine<L, TKernel>
         {
             for (int t = 0; t < width; t += 4)
             {
-                for (int r = 0; r < height; r += 4)
-                {
-                    AddTile(task, b, height, t, r);
-                }
+                AddTile(task, b, height, t, 0, height);
             }
         }
     }
@@ -195,6 +194,7 @@ internal static unsafe class LinearEngine<L, TKernel>
     /// Four by four rows over all columns: activations of the caller may lie at distances that share
     /// cache sets, so no more than four rows are in use at a time.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumnsInnermost(in LinearTask task, int height, int width)
     {
         int blocks = BlocksOf(task.Columns);
@@ -204,14 +204,15 @@ internal static unsafe class LinearEngine<L, TKernel>
             {
                 for (int b = 0; b < blocks; b++)
                 {
-                    AddTile(task, b, height, t, r);
+                    AddTile(task, b, height, t, r, 4);
                 }
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTile(in LinearTask task, int block, int height, int token, int row)
+    private static void AddTile(
+        in LinearTask task, int block, int height, int token, int row, int rows)
     {
         LinearScratch scratch = task.Scratch;
         long at = ((long)block * height) + row;
@@ -221,6 +222,7 @@ internal static unsafe class LinearEngine<L, TKernel>
             scratch.Tokens + token,
             block,
             task.Columns,
+            rows,
             TileAt(scratch, height, token, row));
     }
 
@@ -274,6 +276,7 @@ internal static unsafe class LinearEngine<L, TKernel>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TokenRow Describe(in LinearTask task, int token)
     {
         int row = task.TokenIndex == null ? token : task.TokenIndex[token];

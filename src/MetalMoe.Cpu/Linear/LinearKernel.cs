@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using MetalMoe.Core.Quants;
 using MetalMoe.Cpu.Simd;
@@ -33,6 +34,7 @@ internal static unsafe class LinearKernel
     /// <param name="y">Output of t = 0, r = 0.</param>
     /// <param name="yStride">Elements from t to t + 1.</param>
     /// <param name="scratch">Working memory of the calling thread.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(
         QuantFormat format,
         byte* matrix,
@@ -81,6 +83,7 @@ internal static unsafe class LinearKernel
     }
 
     /// <summary>The product on a given register width; all give the same bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Dispatch<L>(QuantFormat format, in LinearTask task)
         where L : struct, ILanes<L>
     {

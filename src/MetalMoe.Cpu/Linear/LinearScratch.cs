@@ -92,12 +92,15 @@ internal readonly unsafe struct PanelRow
 
     /// <summary>Elements from block to block.</summary>
     public required long ScaleStride { get; init; }
+
+    /// <summary>Minimums of the row, padded with zeros to a multiple of 16.</summary>
+    public required float* Minimums { get; init; }
 }
 
-/// <summary>Memory of a tile of 4 weight rows by 4 activation rows.</summary>
+/// <summary>Memory of tiles of 4 weight rows by 4 activation rows.</summary>
 internal readonly unsafe struct TileMemory
 {
-    /// <summary>16 accumulators of 16 lanes, activation rows slowest.</summary>
+    /// <summary>For each 4 weight rows 16 accumulators of 16 lanes, activation rows slowest.</summary>
     public required float* Accumulators { get; init; }
 
     /// <summary>Scratch for 64 values.</summary>

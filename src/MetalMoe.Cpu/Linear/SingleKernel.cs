@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using MetalMoe.Cpu.Simd;
 
@@ -104,12 +103,15 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
         }
     }
 
-    public static void UnpackMinimums(byte* row, int columns, float* target, float* work) =>
-        throw new UnreachableException();
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
+        byte* values,
+        float* scales,
+        TokenRow* tokens,
+        int block,
+        int columns,
+        int rows,
+        in TileMemory tile)
         => SingleTile<L>.AddBlock((float*)values, tokens, block, columns, tile);
 
     /// <summary>The last 1 to 15 weights of a row, padded with zeros.</summary>

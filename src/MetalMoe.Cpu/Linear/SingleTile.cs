@@ -10,6 +10,7 @@ internal static unsafe class SingleTile<L>
     /// <summary>Columns of a block; as many bytes as a block of the integer tiles.</summary>
     public const int BlockColumns = 128;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBlock(
         float* weights, TokenRow* tokens, int block, int columns, in TileMemory tile)
     {
@@ -97,6 +98,7 @@ internal static unsafe class SingleTile<L>
     }
 
     /// <summary>The last 1 to 15 activations of four rows, padded with zeros.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void CopyTails(float* tail, int count, float* a, float* b, float* c, float* d)
     {
         new Span<float>(tail, 64).Clear();

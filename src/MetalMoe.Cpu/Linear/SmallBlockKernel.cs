@@ -26,41 +26,75 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
     public static void DotPair(
         byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
     {
-        float* scalesA = work;
-        float* scalesB = work + 8;
         short* x = (short*)token->Values;
-        byte* blockA = a;
-        byte* blockB = b;
         int blocks = columns / 32;
-        L totalA = L.Zero;
-        L totalB = L.Zero;
+        L.Store(totals, L.Zero);
+        L.Store(totals + 16, L.Zero);
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
-            TFormat.Scales(blockA, count, scalesA);
-            TFormat.Scales(blockB, count, scalesB);
-            L partialA = L.Zero;
-            L partialB = L.Zero;
-            for (int i = 0; i < count; i++)
-            {
-                L v = L.Load(x);
-                partialA = Add(partialA, TFormat.Weights<L>(blockA), v, scalesA + i);
-                partialB = Add(partialB, TFormat.Weights<L>(blockB), v, scalesB + i);
-                blockA += TFormat.BlockBytes;
-                blockB += TFormat.BlockBytes;
-                x += 32;
-            }
-            L scale = L.Broadcast(token->Scales + (first / 8));
-            totalA = L.FusedMultiplyAdd(partialA, scale, totalA);
-            totalB = L.FusedMultiplyAdd(partialB, scale, totalB);
+            long offset = (long)first * TFormat.BlockBytes;
+            TFormat.Scales(a + offset, count, work);
+            TFormat.Scales(b + offset, count, work + 8);
+            work[16] = token->Scales[first / 8];
+            AddBlocks(a + offset, b + offset, x + (first * 32), count, work, totals);
         }
         if (TFormat.HasMinimum)
         {
-            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums, work));
-            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums, work));
+            SubtractMinimums(a, blocks, token->Sums, work, totals);
+            SubtractMinimums(b, blocks, token->Sums, work, totals + 16);
         }
-        L.Store(totals, totalA);
-        L.Store(totals + 16, totalB);
+    }
+
+    /// <summary>
+    /// Up to 8 blocks of two rows. The scratch holds their scales and that of the activations. Makes
+    /// no calls, so that everything stays in registers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void AddBlocks(
+        byte* a, byte* b, short* x, int count, float* work, float* totals)
+    {
+        L partialA = L.Zero;
+        L partialB = L.Zero;
+        if (count == 8)
+        {
+            AddFour(a, b, x, work, ref partialA, ref partialB);
+            a += 4 * TFormat.BlockBytes;
+            b += 4 * TFormat.BlockBytes;
+            AddFour(a, b, x + 128, work + 4, ref partialA, ref partialB);
+        }
+        else
+        {
+            for (int i = 0; i < count; i++)
+            {
+                L v = L.Load(x + (32 * i));
+                partialA = Add(partialA, TFormat.Weights<L>(a), v, work + i);
+                partialB = Add(partialB, TFormat.Weights<L>(b), v, work + 8 + i);
+                a += TFormat.BlockBytes;
+                b += TFormat.BlockBytes;
+            }
+        }
+        L scale = L.Broadcast(work + 16);
+        L.Store(totals, L.FusedMultiplyAdd(partialA, scale, L.Load(totals)));
+        L.Store(totals + 16, L.FusedMultiplyAdd(partialB, scale, L.Load(totals + 16)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddFour(
+        byte* a, byte* b, short* x, float* scales, ref L partialA, ref L partialB)
+    {
+        L v = L.Load(x);
+        L sumA = Add(partialA, TFormat.Weights<L>(a), v, scales);
+        L sumB = Add(partialB, TFormat.Weights<L>(b), v, scales + 8);
+        v = L.Load(x + 32);
+        sumA = Add(sumA, TFormat.Weights<L>(a + TFormat.BlockBytes), v, scales + 1);
+        sumB = Add(sumB, TFormat.Weights<L>(b + TFormat.BlockBytes), v, scales + 9);
+        v = L.Load(x + 64);
+        sumA = Add(sumA, TFormat.Weights<L>(a + (2 * TFormat.BlockBytes)), v, scales + 2);
+        sumB = Add(sumB, TFormat.Weights<L>(b + (2 * TFormat.BlockBytes)), v, scales + 10);
+        v = L.Load(x + 96);
+        partialA = Add(sumA, TFormat.Weights<L>(a + (3 * TFormat.BlockBytes)), v, scales + 3);
+        partialB = Add(sumB, TFormat.Weights<L>(b + (3 * TFormat.BlockBytes)), v, scales + 11);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -69,6 +103,14 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         byte* values = target.Values;
         float* scales = target.Scales;
         int blocks = columns / 32;
+        if (TFormat.HasMinimum)
+        {
+            for (int first = 0; first < blocks; first += 16)
+            {
+                byte* block = row + ((long)first * TFormat.BlockBytes);
+                L.Store(target.Minimums + first, MinimumGroup(block, blocks - first, work));
+            }
+        }
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
@@ -83,38 +125,33 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void UnpackMinimums(byte* row, int columns, float* target, float* work)
-    {
-        int blocks = columns / 32;
-        for (int first = 0; first < blocks; first += 16)
-        {
-            L.Store(target, MinimumGroup(row, blocks - first, work));
-            target += 16;
-            row += 16 * TFormat.BlockBytes;
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
+        byte* values,
+        float* scales,
+        TokenRow* tokens,
+        int block,
+        int columns,
+        int rows,
+        in TileMemory tile)
     {
         int count = Math.Min(8, (columns / 32) - (block * 8));
-        ScaledTile<L>.AddBlock((short*)values, scales, tokens, block, count, tile.Accumulators);
+        ScaledTile<L>.AddBlock((short*)values, scales, tokens, block, count, rows, tile);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static L MinimumPart(byte* row, int blocks, float* sums, float* work)
+    private static void SubtractMinimums(
+        byte* row, int blocks, float* sums, float* work, float* total)
     {
-        L total = L.Zero;
+        L part = L.Zero;
         for (int first = 0; first < blocks; first += 16)
         {
             L minimums = MinimumGroup(row, blocks - first, work);
-            total = L.FusedMultiplyAdd(minimums, L.Load(sums), total);
+            part = L.FusedMultiplyAdd(minimums, L.Load(sums), part);
             sums += 16;
             row += 16 * TFormat.BlockBytes;
         }
-        return total;
+        L.Store(total, L.SubtractSingle(L.Load(total), part));
     }
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
@@ -13,17 +12,18 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 84;
 
-    public static int ScaleOffset => 80;
-
-    public static int MinimumScaleOffset => 82;
-
     public static int MinimumsPerBlock => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target)
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.GatherPairs(block + 80, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
     {
-        var scales = Vector128.Load(block) & Vector128.Create((byte)15);
-        SuperBlocks.StoreTwice(scales.AsSByte(), target);
+        var packed = Vector128.Load(block);
+        SuperBlocks.StoreTwice((packed & Vector128.Create((byte)15)).AsSByte(), subScales);
+        return packed >>> 4;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -34,11 +34,6 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
         L value = L.And(L.ShiftRightInt16(codes, index % 4 * 2), L.Int16(3));
         return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> =>
-        L.WidenToSingle(Vector128.Load(block) >>> 4);
 }
 
 /// <summary>
@@ -50,14 +45,14 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 110;
 
-    public static int ScaleOffset => 108;
-
-    public static int MinimumScaleOffset => throw new UnreachableException();
-
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target)
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.GatherAfter(block + 106, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
     {
         byte* packed = block + 96;
         ulong low = *(ulong*)packed;
@@ -66,7 +61,8 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
         ulong first = (low & 0x0f0f0f0f0f0f0f0f) | ((two & 0x0303030303030303) << 4);
         ulong second = ((low >> 4) & 0x0f0f0f0f0f0f0f0f) | (((two >> 4) & 0x0303030303030303) << 4);
         var scales = Vector128.Create(first, second).AsSByte() - Vector128.Create((sbyte)32);
-        SuperBlocks.StoreTwice(scales, target);
+        SuperBlocks.StoreTwice(scales, subScales);
+        return default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,9 +76,6 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
         value = L.SubtractInt16(L.Or(value, L.And(third, L.Int16(4))), L.Int16(4));
         return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
-
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> => throw new UnreachableException();
 }
 
 /// <summary>
@@ -93,15 +86,19 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 144;
 
-    public static int ScaleOffset => 0;
-
-    public static int MinimumScaleOffset => 2;
-
     public static int MinimumsPerBlock => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target) =>
-        SuperBlocks.StoreTwice(SuperBlocks.SixBitScales(block + 4), target);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.GatherPairs(block, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    {
+        var bits = SuperBlocks.SixBits(block + 4);
+        SuperBlocks.StoreTwice(bits, subScales);
+        return Vector128.Create(bits.GetUpper(), bits.GetUpper());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Group<L>(byte* block, int* subScales, int index)
@@ -111,11 +108,6 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
         codes = index % 2 == 0 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> =>
-        SuperBlocks.PairOfMinimums<L>(block, BlockBytes, blocks);
 }
 
 /// <summary>
@@ -125,15 +117,19 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 176;
 
-    public static int ScaleOffset => 0;
-
-    public static int MinimumScaleOffset => 2;
-
     public static int MinimumsPerBlock => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target) =>
-        SuperBlocks.StoreTwice(SuperBlocks.SixBitScales(block + 4), target);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.GatherPairs(block, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    {
+        var bits = SuperBlocks.SixBits(block + 4);
+        SuperBlocks.StoreTwice(bits, subScales);
+        return Vector128.Create(bits.GetUpper(), bits.GetUpper());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Group<L>(byte* block, int* subScales, int index)
@@ -146,11 +142,6 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
         codes = L.Or(codes, L.And(fifth, L.Int16(16)));
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> =>
-        SuperBlocks.PairOfMinimums<L>(block, BlockBytes, blocks);
 }
 
 /// <summary>
@@ -162,15 +153,18 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 210;
 
-    public static int ScaleOffset => 208;
-
-    public static int MinimumScaleOffset => throw new UnreachableException();
-
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target) =>
-        SuperBlocks.StoreTwice(Vector128.Load((sbyte*)block + 192), target);
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.GatherAfter(block + 206, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    {
+        SuperBlocks.StoreTwice(Vector128.Load((sbyte*)block + 192), subScales);
+        return default;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Group<L>(byte* block, int* subScales, int index)
@@ -188,9 +182,6 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
         codes = L.SubtractInt16(codes, L.Int16(32));
         return L.MultiplyInt16(codes, L.BroadcastHalves(subScales + (2 * index)));
     }
-
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> => throw new UnreachableException();
 }
 
 /// <summary>
@@ -201,14 +192,14 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
 {
     public static int BlockBytes => 136;
 
-    public static int ScaleOffset => 0;
-
-    public static int MinimumScaleOffset => throw new UnreachableException();
-
     public static int MinimumsPerBlock => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SubScales(byte* block, int* target)
+    public static void Scales(byte* block, int count, float* target) =>
+        HalfFloat.Gather(block, BlockBytes, count, target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Prepare(byte* block, int* subScales)
     {
         uint packed = *(uint*)(block + 4);
         ulong even = packed & 0x0f0f0f0f;
@@ -219,7 +210,8 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
         var shifts = Vector128.Create((ushort)0x4000, 0x1000, 0x400, 0x100, 0x40, 0x10, 4, 1);
         var high = (Vector128.Create(*(ushort*)(block + 2)) * shifts) >>> 14 << 4;
         var scales = Vector128.WidenLower(low.AsByte()) | high;
-        SuperBlocks.StoreTwice(scales.AsInt16() - Vector128.Create((short)32), target);
+        SuperBlocks.StoreTwice(scales.AsInt16() - Vector128.Create((short)32), subScales);
+        return default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -229,7 +221,4 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
         L codes = L.WidenSigned(SmallBlocks.Lookup(block + 8 + (16 * index), IQ4_NLFormat.Table));
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
-
-    public static L MinimumCodes<L>(byte* block, int blocks)
-        where L : struct, ILanes<L> => throw new UnreachableException();
 }

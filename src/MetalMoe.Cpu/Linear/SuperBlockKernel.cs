@@ -15,6 +15,11 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     where L : struct, ILanes<L>
     where TFormat : struct, ISuperBlockFormat
 {
+    // Places in the scratch: scales and minimum scales of two rows (2 x 16), sub-scales (2 x 16) and
+    // these.
+    private const int PartA = 64;
+    private const int PartB = 80;
+
     public static int BlockColumns => 256;
 
     public static int ValueBytes => sizeof(short);
@@ -28,63 +33,92 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     public static void DotPair(
         byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
     {
-        float* scalesA = work;
-        float* scalesB = work + 8;
-        int* subA = (int*)work + 16;
-        int* subB = (int*)work + 32;
         short* x = (short*)token->Values;
-        byte* blockA = a;
-        byte* blockB = b;
         int blocks = columns / 256;
-        L totalA = L.Zero;
-        L totalB = L.Zero;
+        L.Store(totals, L.Zero);
+        L.Store(totals + 16, L.Zero);
+        L.Store(work + PartA, L.Zero);
+        L.Store(work + PartB, L.Zero);
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
+            long offset = (long)first * TFormat.BlockBytes;
+            TFormat.Scales(a + offset, count, work);
+            TFormat.Scales(b + offset, count, work + 16);
             var scales = Vector256.Load(token->Scales + first);
-            GatherScales(blockA, count, scalesA);
-            GatherScales(blockB, count, scalesB);
-            (Vector256.Load(scalesA) * scales).Store(scalesA);
-            (Vector256.Load(scalesB) * scales).Store(scalesB);
-            for (int i = 0; i < count; i++)
-            {
-                TFormat.SubScales(blockA, subA);
-                TFormat.SubScales(blockB, subB);
-                L v = L.Load(x);
-                L sumA = L.MultiplyAddAdjacent(TFormat.Group<L>(blockA, subA, 0), v);
-                L sumB = L.MultiplyAddAdjacent(TFormat.Group<L>(blockB, subB, 0), v);
-                v = L.Load(x + 32);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 1), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 1), v);
-                v = L.Load(x + 64);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 2), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 2), v);
-                v = L.Load(x + 96);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 3), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 3), v);
-                v = L.Load(x + 128);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 4), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 4), v);
-                v = L.Load(x + 160);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 5), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 5), v);
-                v = L.Load(x + 192);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 6), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 6), v);
-                v = L.Load(x + 224);
-                sumA = Add(sumA, TFormat.Group<L>(blockA, subA, 7), v);
-                sumB = Add(sumB, TFormat.Group<L>(blockB, subB, 7), v);
-                totalA = L.FusedMultiplyAdd(L.ToSingle(sumA), L.Broadcast(scalesA + i), totalA);
-                totalB = L.FusedMultiplyAdd(L.ToSingle(sumB), L.Broadcast(scalesB + i), totalB);
-                x += 256;
-                blockA += TFormat.BlockBytes;
-                blockB += TFormat.BlockBytes;
-            }
+            (Vector256.Load(work) * scales).Store(work);
+            (Vector256.Load(work + 16) * scales).Store(work + 16);
+            float* sums = token->Sums + ((long)first * TFormat.MinimumsPerBlock);
+            AddBlocks(a + offset, b + offset, x + (first * 256), sums, count, work, totals);
         }
         if (TFormat.MinimumsPerBlock != 0)
         {
-            totalA = L.SubtractSingle(totalA, MinimumPart(a, blocks, token->Sums, work));
-            totalB = L.SubtractSingle(totalB, MinimumPart(b, blocks, token->Sums, work));
+            SubtractMinimums(totals, work + PartA);
+            SubtractMinimums(totals + 16, work + PartB);
+        }
+    }
+
+    /// <summary>
+    /// Up to 8 blocks of two rows; the scratch holds the scales and collects the
+    /// minimums' part. Makes no calls, so that everything stays in registers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void AddBlocks(
+        byte* a, byte* b, short* x, float* sums, int count, float* work, float* totals)
+    {
+        int* subA = (int*)work + 32;
+        int* subB = (int*)work + 48;
+        float* partA = work + PartA;
+        float* partB = work + PartB;
+        L totalA = L.Load(totals);
+        L totalB = L.Load(totals + 16);
+        for (int i = 0; i < count; i++)
+        {
+            var minimumsA = TFormat.Prepare(a, subA);
+            var minimumsB = TFormat.Prepare(b, subB);
+            L v = L.Load(x);
+            L sumA = L.MultiplyAddAdjacent(TFormat.Group<L>(a, subA, 0), v);
+            L sumB = L.MultiplyAddAdjacent(TFormat.Group<L>(b, subB, 0), v);
+            v = L.Load(x + 32);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 1), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 1), v);
+            v = L.Load(x + 64);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 2), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 2), v);
+            v = L.Load(x + 96);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 3), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 3), v);
+            v = L.Load(x + 128);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 4), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 4), v);
+            v = L.Load(x + 160);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 5), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 5), v);
+            v = L.Load(x + 192);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 6), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 6), v);
+            v = L.Load(x + 224);
+            sumA = Add(sumA, TFormat.Group<L>(a, subA, 7), v);
+            sumB = Add(sumB, TFormat.Group<L>(b, subB, 7), v);
+            totalA = L.FusedMultiplyAdd(L.ToSingle(sumA), L.Broadcast(work + i), totalA);
+            totalB = L.FusedMultiplyAdd(L.ToSingle(sumB), L.Broadcast(work + 16 + i), totalB);
+            x += 256;
+            a += TFormat.BlockBytes;
+            b += TFormat.BlockBytes;
+            if (TFormat.MinimumsPerBlock == 8)
+            {
+                // Eight minimums a block: even blocks take lanes 0..7, odd ones 8..15.
+                int half = i % 2 * 8;
+                AddEight(minimumsA, work + 8 + i, sums, partA + half);
+                AddEight(minimumsB, work + 24 + i, sums, partB + half);
+                sums += 8;
+            }
+            else if (TFormat.MinimumsPerBlock == 16)
+            {
+                AddSixteen(minimumsA, work + 8 + i, sums, partA);
+                AddSixteen(minimumsB, work + 24 + i, sums, partB);
+                sums += 16;
+            }
         }
         L.Store(totals, totalA);
         L.Store(totals + 16, totalB);
@@ -93,17 +127,18 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        int* subScales = (int*)work;
+        int* subScales = (int*)work + 16;
         byte* values = target.Values;
         float* scale = target.Scales;
+        float* minimums = target.Minimums;
         int blocks = columns / 256;
         for (int b = 0; b < blocks; b++)
         {
             if (b % 8 == 0)
             {
-                GatherScales(row, Math.Min(8, blocks - b), work + 16);
+                TFormat.Scales(row, Math.Min(8, blocks - b), work);
             }
-            TFormat.SubScales(row, subScales);
+            var codes = TFormat.Prepare(row, subScales);
             L.Store(values, TFormat.Group<L>(row, subScales, 0));
             L.Store(values + 64, TFormat.Group<L>(row, subScales, 1));
             L.Store(values + 128, TFormat.Group<L>(row, subScales, 2));
@@ -112,73 +147,57 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
             L.Store(values + 320, TFormat.Group<L>(row, subScales, 5));
             L.Store(values + 384, TFormat.Group<L>(row, subScales, 6));
             L.Store(values + 448, TFormat.Group<L>(row, subScales, 7));
-            *scale = work[16 + (b % 8)];
+            *scale = work[b % 8];
+            if (TFormat.MinimumsPerBlock == 8)
+            {
+                Eight(codes, work + 8 + (b % 8)).Store(minimums);
+            }
+            else if (TFormat.MinimumsPerBlock == 16)
+            {
+                L.Store(minimums, Sixteen(codes, work + 8 + (b % 8)));
+            }
+            minimums += TFormat.MinimumsPerBlock;
             row += TFormat.BlockBytes;
             values += target.ValueStride;
             scale += target.ScaleStride;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void UnpackMinimums(byte* row, int columns, float* target, float* work)
-    {
-        const int chunk = 8;
-        int blocks = columns / 256;
-        int perGroup = 16 / TFormat.MinimumsPerBlock;
-        for (int first = 0; first < blocks; first += chunk)
+        if (TFormat.MinimumsPerBlock == 8 && blocks % 2 != 0)
         {
-            int count = Math.Min(chunk, blocks - first);
-            GatherMinimumScales(row, count, work);
-            for (int i = 0; i < count; i += perGroup)
-            {
-                L.Store(target, MinimumGroup(row, count - i, work + i));
-                target += 16;
-                row += perGroup * TFormat.BlockBytes;
-            }
+            Vector256<float>.Zero.Store(minimums);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddTile(
-        byte* values, float* scales, TokenRow* tokens, int block, int columns, in TileMemory tile)
-        => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, tile.Accumulators, tile.Work);
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static L MinimumPart(byte* row, int blocks, float* sums, float* work)
-    {
-        int perGroup = 16 / TFormat.MinimumsPerBlock;
-        L total = L.Zero;
-        for (int first = 0; first < blocks; first += 8)
-        {
-            int count = Math.Min(8, blocks - first);
-            GatherMinimumScales(row, count, work);
-            for (int i = 0; i < count; i += perGroup)
-            {
-                L minimums = MinimumGroup(row, count - i, work + i);
-                total = L.FusedMultiplyAdd(minimums, L.Load(sums), total);
-                sums += 16;
-                row += perGroup * TFormat.BlockBytes;
-            }
-        }
-        return total;
-    }
+        byte* values,
+        float* scales,
+        TokenRow* tokens,
+        int block,
+        int columns,
+        int rows,
+        in TileMemory tile)
+        => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, rows, tile);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L MinimumGroup(byte* block, int blocks, float* scales)
-    {
-        L codes = TFormat.MinimumCodes<L>(block, blocks);
-        return L.MultiplySingle(
-            codes,
-            TFormat.MinimumsPerBlock == 8 ? L.BroadcastHalves(scales) : L.Broadcast(scales));
-    }
+    private static void SubtractMinimums(float* total, float* part) =>
+        L.Store(total, L.SubtractSingle(L.Load(total), L.Load(part)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void GatherScales(byte* block, int count, float* target) =>
-        HalfFloat.Gather(block + TFormat.ScaleOffset, TFormat.BlockBytes, count, target);
+    private static Vector256<float> Eight(Vector128<byte> codes, float* scale) =>
+        Vector256.ConvertToSingle(SuperBlocks.WidenToInt32(codes)) * Vector256.Create(*scale);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void GatherMinimumScales(byte* block, int count, float* target) =>
-        HalfFloat.Gather(block + TFormat.MinimumScaleOffset, TFormat.BlockBytes, count, target);
+    private static L Sixteen(Vector128<byte> codes, float* scale) =>
+        L.MultiplySingle(L.WidenToSingle(codes), L.Broadcast(scale));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddEight(Vector128<byte> codes, float* scale, float* sums, float* part) =>
+        Vector256.FusedMultiplyAdd(Eight(codes, scale), Vector256.Load(sums), Vector256.Load(part))
+            .Store(part);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddSixteen(Vector128<byte> codes, float* scale, float* sums, float* part) =>
+        L.Store(part, L.FusedMultiplyAdd(Sixteen(codes, scale), L.Load(sums), L.Load(part)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Add(L sum, L weights, L x) =>

@@ -82,8 +82,49 @@ internal static class HalfFloat
     /// and the compiler gives up inlining in methods that have grown too large.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static unsafe void Gather(byte* source, long stride, int count, float* target)
+    public static unsafe void Gather(byte* source, int stride, int count, float* target)
     {
+        ToSingle(Collect(source, stride, count) & Vector256.Create(0xffff)).Store(target);
+    }
+
+    /// <summary>
+    /// As <see cref="Gather"/> for values that end a block: <paramref name="source"/> is two bytes
+    /// before the first.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static unsafe void GatherAfter(byte* source, int stride, int count, float* target)
+    {
+        ToSingle(Collect(source, stride, count) >>> 16).Store(target);
+    }
+
+    /// <summary>
+    /// As <see cref="Gather"/> for pairs of binary16 values: the first ones to target[0..7], the
+    /// second ones to target[8..15].
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static unsafe void GatherPairs(byte* source, int stride, int count, float* target)
+    {
+        var pairs = Collect(source, stride, count);
+        ToSingle(pairs & Vector256.Create(0xffff)).Store(target);
+        ToSingle(pairs >>> 16).Store(target + 8);
+    }
+
+    /// <summary>32-bit words at a stride. A block is longer than that, so nothing beyond is read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector256<int> Collect(byte* source, int stride, int count)
+    {
+        if (count == 8)
+        {
+            return Vector256.Create(
+                *(int*)source,
+                *(int*)(source + stride),
+                *(int*)(source + (2 * stride)),
+                *(int*)(source + (3 * stride)),
+                *(int*)(source + (4 * stride)),
+                *(int*)(source + (5 * stride)),
+                *(int*)(source + (6 * stride)),
+                *(int*)(source + (7 * stride)));
+        }
         byte* last = source + ((count - 1) * stride);
         byte* second = Min(source + stride, last);
         byte* third = Min(second + stride, last);
@@ -91,17 +132,15 @@ internal static class HalfFloat
         byte* fifth = Min(fourth + stride, last);
         byte* sixth = Min(fifth + stride, last);
         byte* seventh = Min(sixth + stride, last);
-        byte* eighth = Min(seventh + stride, last);
-        var halves = Vector128.Create(
-            *(ushort*)source,
-            *(ushort*)second,
-            *(ushort*)third,
-            *(ushort*)fourth,
-            *(ushort*)fifth,
-            *(ushort*)sixth,
-            *(ushort*)seventh,
-            *(ushort*)eighth);
-        ToSingle(Vector256.WidenLower(halves.ToVector256Unsafe()).AsInt32()).Store(target);
+        return Vector256.Create(
+            *(int*)source,
+            *(int*)second,
+            *(int*)third,
+            *(int*)fourth,
+            *(int*)fifth,
+            *(int*)sixth,
+            *(int*)seventh,
+            *(int*)last);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
