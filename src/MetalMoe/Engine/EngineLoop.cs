@@ -1,0 +1,181 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using MetalMoe.Core.Runtime;
+
+namespace MetalMoe.Engine;
+
+/// <summary>
+/// The one thread that drives the scheduler. Requests come in through a queue, run together in
+/// the same steps, and answer through their own channels; no caller ever waits inside a step.
+/// </summary>
+internal sealed class EngineLoop : IDisposable
+{
+    private readonly BlockingCollection<Action> _commands = [];
+    private readonly List<EngineRequest> _active = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Scheduler _scheduler;
+    private readonly Thread _thread;
+
+    public EngineLoop(Scheduler scheduler)
+    {
+        _scheduler = scheduler;
+        _thread = new Thread(Run) { IsBackground = true, Name = "metalmoe engine" };
+        _thread.Start();
+    }
+
+    /// <summary>Hands a request over; it is completed even when the engine stops.</summary>
+    /// <exception cref="ObjectDisposedException">The engine has stopped.</exception>
+    public void Submit(EngineRequest request) => Post(() =>
+    {
+        _active.Add(request);
+        Guard(request, started =>
+        {
+            started.State.Settle(_scheduler);
+            started.Start();
+            return false;
+        });
+    });
+
+    /// <summary>Frees a session's slot; when the engine has stopped, that is done already.
+    /// </summary>
+    public void Close(SessionState state)
+    {
+        if (!_commands.IsAddingCompleted)
+        {
+            try
+            {
+                _commands.Add(state.Close);
+            }
+            catch (InvalidOperationException)
+            {
+                // It stopped between the two lines.
+            }
+        }
+    }
+
+    /// <summary>Abandons what runs and ends the thread.</summary>
+    public void Dispose()
+    {
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+        _stop.Cancel();
+        _commands.CompleteAdding();
+        _thread.Join();
+        _scheduler.Dispose();
+        _commands.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Post(Action command)
+    {
+        try
+        {
+            _commands.Add(command);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new ObjectDisposedException(nameof(MoeModel));
+        }
+    }
+
+    private void Run()
+    {
+        while (!_commands.IsCompleted)
+        {
+            // With work at hand only look for news, else sleep until there are some.
+            while (_commands.TryTake(out var command, _active.Count > 0 ? 0 : Timeout.Infinite))
+            {
+                command();
+            }
+            DropCancelled();
+            for (int i = _active.Count - 1; i >= 0; i--)
+            {
+                Guard(_active[i], static request =>
+                {
+                    request.BeforeStep();
+                    return false;
+                });
+            }
+            if (_active.Count > 0)
+            {
+                Step();
+            }
+        }
+        DropCancelled();
+    }
+
+    private void DropCancelled()
+    {
+        for (int i = _active.Count - 1; i >= 0; i--)
+        {
+            var request = _active[i];
+            bool isStopping = _stop.IsCancellationRequested;
+            if (isStopping || request.CancellationToken.IsCancellationRequested)
+            {
+                End(request, isStopping
+                    ? new ObjectDisposedException(nameof(MoeModel))
+                    : new OperationCanceledException(request.CancellationToken));
+            }
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "The error goes to the requests.")]
+    private void Step()
+    {
+        try
+        {
+            // A step of several sessions belongs to all of them: one caller's cancellation then
+            // takes effect after it.
+            bool canAbandon = _active.Count == 1 && _active[0].CanAbandonStep;
+            using var linked = canAbandon
+                ? CancellationTokenSource.CreateLinkedTokenSource(
+                    _active[0].CancellationToken, _stop.Token)
+                : null;
+            _scheduler.Step(linked?.Token ?? CancellationToken.None);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+        catch (Exception error)
+        {
+            foreach (var request in _active.ToArray())
+            {
+                End(request, error);
+            }
+            return;
+        }
+        for (int i = _active.Count - 1; i >= 0; i--)
+        {
+            Guard(_active[i], static request => request.Advance());
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "The error goes to the request.")]
+    private void Guard(EngineRequest request, Func<EngineRequest, bool> action)
+    {
+        try
+        {
+            if (action(request))
+            {
+                End(request, null);
+            }
+        }
+        catch (Exception error)
+        {
+            End(request, error);
+        }
+    }
+
+    private void End(EngineRequest request, Exception? error)
+    {
+        _active.Remove(request);
+        if (error is not null)
+        {
+            request.State.RollBack();
+        }
+        request.Complete(error);
+    }
+}

@@ -1,0 +1,61 @@
+using MetalMoe.Core;
+using MetalMoe.Core.Gguf;
+using MetalMoe.Core.Text;
+
+namespace MetalMoe;
+
+/// <summary>Text to tokens and back, for one model. Thread-safe.</summary>
+public sealed class ModelText
+{
+    private ModelText(Tokenizer tokenizer) => Tokenizer = tokenizer;
+
+    /// <summary>The tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Conversation to prompt.</summary>
+    public IChatTemplate ChatTemplate { get; } = ChatMlTemplate.Instance;
+
+    /// <summary>Reads the vocabulary of a model, or of a file with nothing else.</summary>
+    /// <exception cref="MetalMoeException">The vocabulary is missing or not valid.</exception>
+    public static ModelText Load(GgufFile file) => new(new Tokenizer(Vocabulary.Load(file)));
+
+    /// <summary>Tokens of a text, with the model's BOS where it wants one.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="parseSpecial">Reads the names of control tokens as these tokens. Off for
+    /// text that other people wrote.</param>
+    /// <param name="isStart">The text begins a sequence.</param>
+    public int[] Encode(string text, bool parseSpecial = false, bool isStart = false) =>
+        Tokenizer.Encode(text, parseSpecial, isStart);
+
+    /// <summary>As above, for UTF-8 that need not be valid.</summary>
+    /// <inheritdoc cref="Encode(string, bool, bool)"/>
+    public int[] Encode(ReadOnlySpan<byte> text, bool parseSpecial = false, bool isStart = false)
+    {
+        var tokens = new List<int>();
+        Tokenizer.Encode(text, tokens, parseSpecial, isStart);
+        return [.. tokens];
+    }
+
+    /// <summary>Text of tokens, control tokens written out.</summary>
+    public string Decode(ReadOnlySpan<int> tokens) => Tokenizer.Decode(tokens);
+
+    /// <summary>The bytes a token stands for; none for the padding of a vocabulary.</summary>
+    public ReadOnlySpan<byte> TokenBytes(int token) =>
+        token < Tokenizer.Vocabulary.Count ? Tokenizer.TokenBytes(token) : default;
+
+    /// <summary>True for a token that ends an answer.</summary>
+    public bool IsEndToken(int token) =>
+        token < Tokenizer.Vocabulary.Count && Tokenizer.IsEndOfGeneration(token);
+
+    /// <summary>Tokens of a conversation up to where the model answers.</summary>
+    /// <param name="messages">The messages in order.</param>
+    /// <param name="think">Lets the model think first.</param>
+    /// <exception cref="MetalMoeException">The format has no place for a message.</exception>
+    public int[] EncodeChat(IReadOnlyList<ChatMessage> messages, bool think = true)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        string prompt = ChatTemplate.Render(
+            messages, new ChatTemplateOptions { EnableThinking = think });
+        return Tokenizer.Encode(prompt, parseSpecial: true, addSpecial: true);
+    }
+}
