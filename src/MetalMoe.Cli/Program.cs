@@ -1,1 +1,68 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Help;
+using MetalMoe.Cli;
+using MetalMoe.Cli.Commands;
+using MetalMoe.Cli.Output;
+using MetalMoe.Core;
+
+const int Ok = 0, RuntimeError = 1, UsageError = 2, Interrupted = 130;
+
+var root = new RootCommand("Mixture-of-experts inference from GGUF files.")
+{
+    RunCommand.Create(),
+    ChatCommand.Create(),
+    InspectCommand.Create(),
+    TokenizeCommand.Create(),
+    PerplexityCommand.Create(),
+    LogitsCommand.Create(),
+    SynthCommand.Create(),
+    DevicesCommand.Create(),
+};
+root.HelpName = "metalmoe";
+foreach (var help in root.Options.OfType<HelpOption>())
+{
+    help.Action = new ExampleHelp((HelpAction)help.Action!);
+}
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    string command = parsed.CommandResult.Command is RootCommand
+        ? "metalmoe" : $"metalmoe {parsed.CommandResult.Command.Name}";
+    return Fail(UsageError, $"{parsed.Errors[0].Message} (see {command} --help)");
+}
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = null,
+    }).ConfigureAwait(false);
+}
+catch (UsageException error)
+{
+    return Fail(UsageError, error.Message);
+}
+catch (MetalMoeException error)
+{
+    return Fail(RuntimeError, error.Message);
+}
+catch (OperationCanceledException)
+{
+    return Fail(Interrupted, "interrupted");
+}
+catch (ClosedOutputException)
+{
+    // The reader of the pipe has seen enough (metalmoe ... | head): not an error.
+    return Ok;
+}
+catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+{
+    return Fail(RuntimeError, error.Message);
+}
+
+static int Fail(int exitCode, string message)
+{
+    Console.Error.WriteLine($"metalmoe: {message.ReplaceLineEndings(" ")}");
+    return exitCode;
+}
