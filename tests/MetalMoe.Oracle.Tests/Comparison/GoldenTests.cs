@@ -1,5 +1,7 @@
 using System.Text.Json;
+using MetalMoe.Core.Gguf;
 using MetalMoe.Core.Runtime;
+using MetalMoe.Core.Text;
 using MetalMoe.Testing;
 using NUnit.Framework;
 
@@ -14,6 +16,21 @@ public sealed class GoldenTests
 {
     private const double Tolerance = 2e-3;
     private const int MaxPrompt = 64;
+
+    [Test]
+    public void Prompts_have_the_golden_token_ids()
+    {
+        using var file = GgufFile.Open(GoldenModel.Rebuild());
+        var tokenizer = new Tokenizer(Vocabulary.Load(file));
+        using var golden = JsonDocument.Parse(File.ReadAllText(GoldenModel.GoldenJson));
+        foreach (var prompt in golden.RootElement.GetProperty("prompts").EnumerateArray())
+        {
+            string text = prompt.GetProperty("prompt").GetString()!;
+            Assert.That(
+                tokenizer.Encode(text, parseSpecial: true),
+                Is.EqualTo(Numbers(prompt.GetProperty("token_ids"))), text);
+        }
+    }
 
     [TestCase(CacheFormat.F32)]
     [TestCase(CacheFormat.F16)]
