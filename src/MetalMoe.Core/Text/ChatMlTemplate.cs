@@ -19,6 +19,11 @@ public sealed class ChatMlTemplate : IChatTemplate
     {
         ArgumentNullException.ThrowIfNull(messages);
         ArgumentNullException.ThrowIfNull(options);
+        if (options.Tools.Count > 0 || messages.Any(message => message.ToolCalls.Count > 0))
+        {
+            throw new ChatTemplateException("[chat] tools: expected none, got some (ChatML has no "
+                + "form for them, the model's own template has)");
+        }
         var prompt = new StringBuilder();
         int lastQuestion = LastIndexOf(messages, "user");
         for (int i = 0; i < messages.Count; i++)

@@ -1,4 +1,5 @@
 using System.Text;
+using MetalMoe.Core.Text.Jinja;
 using NUnit.Framework;
 
 namespace MetalMoe.Oracle.Tests.Jinja;
@@ -86,6 +87,37 @@ public sealed class JinjaOracleTests
             .ToList();
         Print("Jinja2", peer!, differences.Count);
         Assert.That(failures, Is.Empty, Describe(failures, peer!));
+    }
+
+    [Test]
+    public void Typed_conversations_render_as_their_json()
+    {
+        int compared = 0;
+        for (int i = 0; i < _ours.Length; i++)
+        {
+            var one = _corpus.Cases[i];
+            if (TypedConversation.Read(_corpus.Variables[one.VariablesIndex]) is not { } typed)
+            {
+                continue;
+            }
+            var template = JinjaTemplate.Parse(
+                _corpus.Templates[one.TemplateIndex].Source, one.Template);
+            Outcome outcome;
+            try
+            {
+                var chat = new JinjaChatTemplate(
+                    template, null, "<s>", "</s>", clock: TemplateCorpus.Clock);
+                outcome = new Outcome(chat.Render(typed.Messages, typed.Options), null);
+            }
+            catch (JinjaException error)
+            {
+                outcome = new Outcome(null, error.Message);
+            }
+            Assert.That(outcome, Is.EqualTo(_ours[i]), one.ToString());
+            compared++;
+        }
+        TestContext.Out.WriteLine($"{compared} typed conversations render as their JSON does");
+        Assert.That(compared, Is.GreaterThan(2000));
     }
 
     private void Print(string name, Outcome[] peer, int different)

@@ -37,7 +37,11 @@ internal static class JinjaRunner
         element.EnumerateObject().ToDictionary(p => p.Name, p => JinjaValue.From(p.Value));
 
     /// <summary>A file that lies beside this fixture's source.</summary>
-    public static string ReadData(string name)
+    public static string ReadData(string name) => File.ReadAllText(
+        RepositoryFile(Path.Combine("tests", "MetalMoe.Core.Tests", "Text", "Jinja", name)));
+
+    /// <summary>Path of a file of the repository.</summary>
+    public static string RepositoryFile(string path)
     {
         var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "MetalMoe.sln")))
@@ -45,8 +49,7 @@ internal static class JinjaRunner
             folder = folder.Parent
                 ?? throw new DirectoryNotFoundException("MetalMoe.sln is not above the tests");
         }
-        return File.ReadAllText(Path.Combine(
-            folder.FullName, "tests", "MetalMoe.Core.Tests", "Text", "Jinja", name));
+        return Path.Combine(folder.FullName, path);
     }
 
     private sealed class FixedClock : TimeProvider
