@@ -22,7 +22,7 @@ public sealed class JinjaChatTemplate : IChatTemplate
 
     /// <summary>Makes a chat template of parsed Jinja.</summary>
     /// <param name="template">The template.</param>
-    /// <param name="toolTemplate">A second one for conversations with tools, if there is one.</param>
+    /// <param name="toolTemplate">A second one for conversations with tools, if any.</param>
     /// <param name="bosToken">Text of the token that begins a sequence; may be empty.</param>
     /// <param name="eosToken">Text of the token that ends a sequence; may be empty.</param>
     /// <param name="limits">What a rendering may spend.</param>
