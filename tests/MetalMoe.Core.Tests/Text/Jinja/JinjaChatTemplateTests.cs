@@ -40,8 +40,8 @@ public sealed class JinjaChatTemplateTests
         Assert.That(text, Is.EqualTo(
             """[{"role": "system", "content": "Be brief."}, """
             + """{"role": "user", "content": "Hé 😀"}, """
-            + """{"role": "assistant", "content": "", "reasoning_content": "hm", """
-            + """"tool_calls": [{"id": "c1", "type": "function", "function": """
+            + """{"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": """
+            + """[{"id": "c1", "type": "function", "function": """
             + """{"name": "find", "arguments": {"q": "x", "n": 2}}}]}, """
             + """{"role": "tool", "content": "none", "tool_call_id": "c1", "name": "find"}]"""));
     }
@@ -51,8 +51,9 @@ public sealed class JinjaChatTemplateTests
     {
         var options = new ChatTemplateOptions { Tools = [_tool] };
         Assert.That(Render("{{ tools[0] | tojson }}", options), Is.EqualTo(
-            """{"type": "function", "function": {"name": "find", "description": "Finds.", """
-            + """"parameters": {"type": "object", "properties": {"z": {}, "a": {"x": 1.0}}}}}"""));
+            """{"type": "function", "function": {"name": "find", """
+            + "\"description\": \"Finds.\", \"parameters\": "
+            + """{"type": "object", "properties": {"z": {}, "a": {"x": 1.0}}}}}"""));
     }
 
     [Test]
