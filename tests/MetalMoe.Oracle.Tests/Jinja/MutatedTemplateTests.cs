@@ -11,6 +11,7 @@ public sealed class MutatedTemplateTests
 {
     private const int Seed = 8128;
     private const int Count = 3000;
+    private const string Damage = "{}%#-+()[]'\"|.~=\\\0 \n";
 
     private static readonly JinjaLimits _small = new()
     {
@@ -65,7 +66,7 @@ public sealed class MutatedTemplateTests
                     source.Insert(random.Next(source.Length), source.ToString(at, length));
                     break;
                 case 2:
-                    source[at] = "{}%#-+()[]'\"|.~=\\\0 \n"[random.Next(21)];
+                    source[at] = Damage[random.Next(Damage.Length)];
                     break;
                 default:
                     string other = Any();
