@@ -13,6 +13,8 @@ internal static partial class TidyRules
     [
         "src/MetalMoe.Core/Gguf/MappedFile.cs", "src/MetalMoe.Core/Tensors/",
         "src/MetalMoe.Cpu/", "src/MetalMoe.Metal/", "tests/", "bench/",
+        // Function pointers into llama.cpp, which is found at run time and may be absent.
+        "src/MetalMoe.Cli/Compare/LlamaCpp",
     ];
 
     // Register tiles: the sums must be locals, so the unrolled loop stays in one method.
