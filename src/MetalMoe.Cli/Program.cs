@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using MetalMoe.Cli;
+using MetalMoe.Cli.Bench;
 using MetalMoe.Cli.Commands;
+using MetalMoe.Cli.Compare;
 using MetalMoe.Cli.Output;
 using MetalMoe.Core;
 
@@ -17,6 +19,8 @@ var root = new RootCommand("Mixture-of-experts inference from GGUF files.")
     LogitsCommand.Create(),
     SynthCommand.Create(),
     DevicesCommand.Create(),
+    BenchCommand.Create(),
+    CompareCommand.Create(),
 };
 root.HelpName = "metalmoe";
 foreach (var help in root.Options.OfType<HelpOption>())

@@ -1,6 +1,4 @@
-using MetalMoe.Core;
 using MetalMoe.Core.Runtime;
-using MetalMoe.Cpu;
 
 namespace MetalMoe.Cli.Bench;
 
@@ -23,7 +21,7 @@ internal sealed record BenchOptions
     public int Repetitions { get; init; } = 5;
 
     /// <summary>Device name.</summary>
-    public string Device { get; init; } = "cpu";
+    public string Device { get; init; } = DeviceCatalog.Default;
 
     /// <summary>Threads, 0 for all processors.</summary>
     public int Threads { get; init; }
@@ -47,12 +45,4 @@ internal sealed record BenchOptions
     public int ContextLength => Math.Max(
         Prefill.DefaultIfEmpty(1).Max(),
         Decode == 0 ? 1 : Depths.DefaultIfEmpty(0).Max() + Decode);
-
-    /// <summary>Opens the device of this name.</summary>
-    /// <exception cref="MetalMoeException">There is no such device here.</exception>
-    public static IDevice OpenDevice(string name, int threads) => name switch
-    {
-        "cpu" => new CpuDevice(new CpuDeviceOptions { Threads = threads }),
-        _ => throw new MetalMoeException($"[bench] device: expected cpu, got {name}"),
-    };
 }

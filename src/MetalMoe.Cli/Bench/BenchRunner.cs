@@ -50,7 +50,7 @@ internal sealed class BenchRunner
         long start = Stopwatch.GetTimestamp();
         using GgufFile file = GgufFile.Open(options.ModelPath);
         LoadedModel model = ModelCatalog.Load(file);
-        using IDevice device = BenchOptions.OpenDevice(options.Device, options.Threads);
+        using IDevice device = DeviceCatalog.Open(options.Device, options.Threads);
         using var scheduler = new Scheduler(device.CreateExecutor(
             model.Plan, new ExecutorOptions
             {
@@ -71,7 +71,7 @@ internal sealed class BenchRunner
             Model = Path.GetFileName(options.ModelPath),
             FileBytes = file.FileBytes,
             Device = $"{device.Name}: {device.Description}",
-            CacheFormat = options.CacheFormat.ToString().ToLowerInvariant(),
+            CacheFormat = Numbers.Name(options.CacheFormat),
             BatchTokens = options.BatchTokens,
             LoadSeconds = loadSeconds,
             Peak = runner._peak,

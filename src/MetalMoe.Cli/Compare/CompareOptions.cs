@@ -27,7 +27,7 @@ internal sealed record CompareOptions
     public int ParityPositions { get; init; } = 64;
 
     /// <summary>Device of this engine.</summary>
-    public string Device { get; init; } = "cpu";
+    public string Device { get; init; } = DeviceCatalog.Default;
 
     /// <summary>Threads, 0 for all processors.</summary>
     public int Threads { get; init; }

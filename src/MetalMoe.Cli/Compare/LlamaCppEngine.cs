@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MetalMoe.Cli.Bench;
 using MetalMoe.Core;
 using MetalMoe.Core.Runtime;
 
@@ -64,7 +65,8 @@ internal sealed unsafe class LlamaCppEngine : IComparedEngine
         _outputs = new sbyte[_batchSize];
         Settings = string.Create(
             CultureInfo.InvariantCulture,
-            $"{settings.Threads} threads, cache {settings.CacheFormat}, flash attention auto, "
+            $"{settings.Threads} threads, cache {Numbers.Name(settings.CacheFormat)}, "
+            + $"flash attention auto, "
             + $"repacking {(repack ? "on" : "off")}, batch {_batchSize}/512; "
             + $"{library.SystemInfo}");
     }

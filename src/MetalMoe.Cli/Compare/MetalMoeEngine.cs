@@ -26,7 +26,7 @@ internal sealed class MetalMoeEngine : IComparedEngine, ILogitsSink
         try
         {
             LoadedModel model = ModelCatalog.Load(_file);
-            _device = BenchOptions.OpenDevice(device, settings.Threads);
+            _device = DeviceCatalog.Open(device, settings.Threads);
             _scheduler = new Scheduler(_device.CreateExecutor(model.Plan, new ExecutorOptions
             {
                 ContextLength = settings.ContextLength,
@@ -45,7 +45,7 @@ internal sealed class MetalMoeEngine : IComparedEngine, ILogitsSink
         LoadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Settings = string.Create(
             CultureInfo.InvariantCulture,
-            $"{_device.Name}: {_device.Description}, cache {settings.CacheFormat}, "
+            $"{_device.Name}: {_device.Description}, cache {Numbers.Name(settings.CacheFormat)}, "
             + $"batch {batchTokens}");
     }
 
