@@ -93,6 +93,7 @@ internal static unsafe class AttentionBlock
 
     /// <summary>Merges the partial result of a later span into <paramref name="total"/>.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Merge(float* total, float* span, int headStride)
     {
         float maximum = MathF.Max(total[headStride], span[headStride]);
@@ -110,6 +111,7 @@ internal static unsafe class AttentionBlock
     }
 
     /// <summary>Output [K] = accumulator / sum * sigmoid(gate).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(
         float* partial, float* gate, int headDim, int headStride, float* output)
     {
@@ -126,6 +128,7 @@ internal static unsafe class AttentionBlock
     /// Cache rows as f32: where they are when they are f32 and <paramref name="inPlace"/>
     /// allows it, else in <paramref name="scratch"/>.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float* Decode(
         byte* rows, CacheFormat format, long elements, float* scratch, bool inPlace)
     {
@@ -149,6 +152,7 @@ internal static unsafe class AttentionBlock
 
     private static float Exp(float x) => VectorMath.Exp(Vector512.Create(x)).ToScalar();
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scores(AttentionChunk chunk, float* query, float* scores)
     {
         long group = (long)chunk.HeadDim * VectorMath.Lanes;
@@ -165,6 +169,7 @@ internal static unsafe class AttentionBlock
         StoreScores(scores, s0, s1, s2, s3, chunk.Scale);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoresPair(
         AttentionChunk chunk, float* query0, float* query1, float* scores0, float* scores1)
     {
@@ -208,6 +213,7 @@ internal static unsafe class AttentionBlock
     /// Scores to weights relative to the new maximum; updates maximum and sum of the partial
     /// result and returns the factor that its accumulator needs.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Softmax(
         float* weights, int count, AttentionChunk chunk, float* partial)
     {
@@ -233,6 +239,7 @@ internal static unsafe class AttentionBlock
         return correction;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues(
         AttentionChunk chunk, float* weights, int count, float correction, float* accumulator)
     {
@@ -250,6 +257,7 @@ internal static unsafe class AttentionBlock
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValuesPair(
         AttentionChunk chunk, float* weights0, float* weights1, int count, float correction0,
         float correction1, float* accumulator0, float* accumulator1)

@@ -67,6 +67,7 @@ internal sealed unsafe class GdnConvKernel(
         UpdateState(segment, previous, channel, dim);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Convolve(
         StepSegment segment, int token, float* previous, int channel, int dim,
         float* destination)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
@@ -56,6 +57,7 @@ internal sealed unsafe class GdnScanKernel(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScanWideStrip(
         StepSegment segment, int head, float* s, int column, float* decays, float* betas)
     {
@@ -109,6 +111,7 @@ internal sealed unsafe class GdnScanKernel(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScanStrip(
         StepSegment segment, int head, float* s, int column, float* decays, float* betas)
     {

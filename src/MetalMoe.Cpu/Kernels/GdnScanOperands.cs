@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Core.Plan;
 using MetalMoe.Cpu.Simd;
@@ -42,6 +43,7 @@ internal sealed unsafe class GdnScanOperands(
     }
 
     /// <summary>o -> RmsNorm(o; norm) * SiLU(gate), in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void NormalizeAndGate(int token, int head)
     {
         int dim = shape.ValueDim;

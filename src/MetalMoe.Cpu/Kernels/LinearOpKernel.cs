@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Linear;
 using MetalMoe.Cpu.Simd;
@@ -77,6 +78,7 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(float* source, float* destination, int count)
     {
         for (int i = 0; i < count; i += VectorMath.Lanes)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Core.Plan;
 using MetalMoe.Cpu.Linear;
@@ -26,6 +27,7 @@ internal sealed record MoeDownOperands(
     /// <param name="count">Columns.</param>
     /// <param name="routed">Output of each rank, from column <paramref name="first"/>.</param>
     /// <param name="shared">Output of the shared expert, or null.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public unsafe void Combine(int token, int first, int count, float** routed, float* shared)
     {
         float* weights = ExpertWeights.Row(token);

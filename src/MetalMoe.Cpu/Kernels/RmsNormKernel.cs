@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
@@ -30,6 +31,7 @@ internal sealed unsafe class RmsNormKernel(
     /// Normalises one padded row whose padding is zero; 4 partial sums of 16 lanes, so that the
     /// additions do not wait for each other.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Normalize(
         float* x, float* gamma, int columns, int padded, float epsilon, float* y)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Core.Plan;
 using MetalMoe.Cpu.Simd;
@@ -41,6 +42,7 @@ internal sealed unsafe class RouteKernel(
 
     /// <summary>Insertion into a descending list of A: E * A steps at worst, few in practice.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Select(float* row, int experts, int* ids, float* values)
     {
         int used = expertIds.Columns;

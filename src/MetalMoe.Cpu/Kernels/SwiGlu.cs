@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
@@ -6,6 +7,7 @@ namespace MetalMoe.Cpu.Kernels;
 /// <summary>SiLU(gate) * up over one run of values.</summary>
 internal static unsafe class SwiGlu
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Apply(float* gate, float* up, float* output, int count)
     {
         for (int i = 0; i < count; i += VectorMath.Lanes)
