@@ -1,12 +1,11 @@
-using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
 /// A format of 256-value blocks with one binary16 scale and integer sub-scales: a weight is
-/// scale * (integer) - minimum, where the integer (code times sub-scale) fits 16 bits and is at most
-/// 4096 in magnitude, so that 16 products with 16-bit activations fit an int32 lane.
+/// scale * (integer) - minimum, where the integer (code times sub-scale) fits 16 bits and is at
+/// most 4096 in magnitude, so that 16 products with 16-bit activations fit an int32 lane.
 /// </summary>
 internal unsafe interface ISuperBlockFormat
 {
@@ -22,10 +21,10 @@ internal unsafe interface ISuperBlockFormat
     static abstract void Scales(byte* block, int count, float* target);
 
     /// <summary>
-    /// Writes the 8 or 16 integer sub-scales of a block, each as an int16 stored twice, and returns
-    /// its integer minimums.
+    /// Writes the 8 or 16 integer sub-scales of a block, each as an int16 stored twice, and its
+    /// integer minimums.
     /// </summary>
-    static abstract Vector128<byte> Prepare(byte* block, int* subScales);
+    static abstract void Prepare(byte* block, int* subScales, byte* minimums);
 
     /// <summary>Integers 32 * index .. 32 * index + 31 of a block.</summary>
     /// <param name="block">The block.</param>

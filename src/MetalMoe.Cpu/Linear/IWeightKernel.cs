@@ -3,10 +3,10 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// The products of one weight format, in the two forms that must agree to the bit: two rows with one
-/// activation row straight from the packed weights (decode), and a tile of 4 by 4 from a panel of
-/// unpacked weights (prefill). Every output is 16 binary32 partial sums, one a lane; each block of
-/// columns adds to them with the same operations in the same order in both forms.
+/// The products of one weight format, in the two forms that must agree to the bit: two rows with
+/// one activation row straight from the packed weights (decode), and a tile of 4 by 4 from a panel
+/// of unpacked weights (prefill). Every output is 16 binary32 partial sums, one a lane; each block
+/// of columns adds to them with the same operations in the same order in both forms.
 /// </summary>
 internal unsafe interface IWeightKernel<L>
     where L : struct, ILanes<L>

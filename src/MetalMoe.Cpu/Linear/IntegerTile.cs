@@ -64,15 +64,16 @@ internal static unsafe class IntegerTile<L>
                 s32 = L.AddInt32(s32, L.MultiplyAddAdjacent(w2, x));
                 s33 = L.AddInt32(s33, L.MultiplyAddAdjacent(w3, x));
             }
+            float* previous = block == 0 ? tile.Zeros : accumulators;
             var scales = Vector128.Load(weightScales);
             (scales * scale0).Store(work);
             (scales * scale1).Store(work + 4);
             (scales * scale2).Store(work + 8);
             (scales * scale3).Store(work + 12);
-            Accumulate(accumulators, work, s00, s01, s02, s03);
-            Accumulate(accumulators + 64, work + 4, s10, s11, s12, s13);
-            Accumulate(accumulators + 128, work + 8, s20, s21, s22, s23);
-            Accumulate(accumulators + 192, work + 12, s30, s31, s32, s33);
+            Accumulate(previous, accumulators, work, s00, s01, s02, s03);
+            Accumulate(previous + 64, accumulators + 64, work + 4, s10, s11, s12, s13);
+            Accumulate(previous + 128, accumulators + 128, work + 8, s20, s21, s22, s23);
+            Accumulate(previous + 192, accumulators + 192, work + 12, s30, s31, s32, s33);
             weights += 1024;
             weightScales += 4;
             accumulators += 256;
@@ -81,18 +82,15 @@ internal static unsafe class IntegerTile<L>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Accumulate(
-        float* accumulators, float* scales, L sum0, L sum1, L sum2, L sum3)
+        float* from, float* to, float* scales, L sum0, L sum1, L sum2, L sum3)
     {
-        Accumulate(accumulators, scales, sum0);
-        Accumulate(accumulators + 16, scales + 1, sum1);
-        Accumulate(accumulators + 32, scales + 2, sum2);
-        Accumulate(accumulators + 48, scales + 3, sum3);
+        Accumulate(from, to, scales, sum0);
+        Accumulate(from + 16, to + 16, scales + 1, sum1);
+        Accumulate(from + 32, to + 32, scales + 2, sum2);
+        Accumulate(from + 48, to + 48, scales + 3, sum3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Accumulate(float* accumulator, float* scale, L sum)
-    {
-        L total = L.FusedMultiplyAdd(L.ToSingle(sum), L.Broadcast(scale), L.Load(accumulator));
-        L.Store(accumulator, total);
-    }
+    private static void Accumulate(float* from, float* to, float* scale, L sum) =>
+        L.Store(to, L.FusedMultiplyAdd(L.ToSingle(sum), L.Broadcast(scale), L.Load(from)));
 }

@@ -40,7 +40,7 @@ internal static unsafe class LinearEngine<L, TKernel>
     where TKernel : struct, IWeightKernel<L>
 {
     /// <summary>From this many activation rows on, unpacking weights into panels pays.</summary>
-    private const int TileThreshold = 4;
+    private const int TileThreshold = 3;
 
     /// <summary>Activations that stay in the second-level cache while panels pass.</summary>
     private const int ChunkBytes = 512 * 1024;
@@ -94,7 +94,7 @@ internal static unsafe class LinearEngine<L, TKernel>
             row = next + task.RowBytes;
         }
         float* output = task.Output + (token * task.OutputStride) + firstRow;
-        WriteSums(totals, output, rows);
+        Write(SumFour(totals), output, rows);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -161,7 +161,6 @@ internal static unsafe class LinearEngine<L, TKernel>
             // Places beyond the last token repeat it; their sums are not read.
             scratch.Tokens[t] = Describe(task, firstToken + Math.Min(t, tokens - 1));
         }
-        new Span<float>(scratch.Accumulators, height * width * 16).Clear();
         if (TKernel.ValueBytes == sizeof(float))
         {
             AddColumnsInnermost(task, height, width);
@@ -191,8 +190,8 @@ internal static unsafe class LinearEngine<L, TKernel>
     }
 
     /// <summary>
-    /// Four by four rows over all columns: activations of the caller may lie at distances that share
-    /// cache sets, so no more than four rows are in use at a time.
+    /// Four by four rows over all columns: activations of the caller may lie at distances that
+    /// share cache sets, so no more than four rows are in use at a time.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumnsInnermost(in LinearTask task, int height, int width)
@@ -230,6 +229,7 @@ internal static unsafe class LinearEngine<L, TKernel>
     private static TileMemory TileAt(LinearScratch scratch, int height, int token, int row) => new()
     {
         Accumulators = scratch.Accumulators + (((token / 4 * (height / 4)) + (row / 4)) * 256),
+        Zeros = scratch.Zeros,
         Work = scratch.Work,
     };
 
@@ -244,35 +244,51 @@ internal static unsafe class LinearEngine<L, TKernel>
         {
             for (int r = 0; r < rows; r += 4)
             {
-                float* totals = TileAt(scratch, height, t, r).Accumulators;
-                if (groups != 0)
-                {
-                    float* minimums = scratch.Minimums + ((long)r * groups * 16);
-                    MinimumTile<L>.Subtract(minimums, groups, scratch.Tokens + t, totals);
-                }
+                float* sums = scratch.Work;
+                SumTile(scratch, groups, TileAt(scratch, height, t, r).Accumulators, t, r, sums);
                 for (int i = 0; i < Math.Min(4, tokens - t); i++)
                 {
                     float* output = task.Output + ((firstToken + t + i) * task.OutputStride);
-                    WriteSums(totals + (64 * i), output + firstRow + r, Math.Min(4, rows - r));
+                    var four = Vector128.Load(sums + (4 * i));
+                    Write(four, output + firstRow + r, Math.Min(4, rows - r));
                 }
             }
         }
     }
 
-    /// <summary>Adds up the 16 lanes of up to four outputs.</summary>
+    /// <summary>The 16 outputs of a tile of 4 by 4, activation rows slowest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteSums(float* totals, float* output, int count)
+    private static void SumTile(
+        LinearScratch scratch, int groups, float* totals, int token, int row, float* sums)
     {
-        var sums = L.SumEach(
-            L.Load(totals), L.Load(totals + 16), L.Load(totals + 32), L.Load(totals + 48));
+        if (groups != 0)
+        {
+            float* minimums = scratch.Minimums + ((long)row * groups * 16);
+            MinimumTile<L>.SubtractAndSum(
+                minimums, groups, scratch.Tokens + token, totals, sums);
+            return;
+        }
+        for (int t = 0; t < 4; t++)
+        {
+            SumFour(totals + (64 * t)).Store(sums + (4 * t));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> SumFour(float* totals) =>
+        L.SumEach(L.Load(totals), L.Load(totals + 16), L.Load(totals + 32), L.Load(totals + 48));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Write(Vector128<float> four, float* output, int count)
+    {
         if (count == 4)
         {
-            sums.Store(output);
+            four.Store(output);
             return;
         }
         for (int i = 0; i < count; i++)
         {
-            output[i] = sums.GetElement(i);
+            output[i] = four.GetElement(i);
         }
     }
 

@@ -12,6 +12,10 @@ namespace MetalMoe.Cpu.Linear;
 /// </summary>
 internal static unsafe class LinearKernel
 {
+    /// <summary>Width of the vector registers in use: 512, 256 or 128.</summary>
+    public static int RegisterBits =>
+        Avx512BW.IsSupported ? 512 : Avx2.IsSupported && Fma.IsSupported ? 256 : 128;
+
     /// <summary>True when products need <see cref="ActivationRows.Quantize"/> first.</summary>
     public static bool NeedsQuantized(QuantFormat format) =>
         format is not (QuantFormat.F32 or QuantFormat.F16 or QuantFormat.BF16);
@@ -68,11 +72,11 @@ internal static unsafe class LinearKernel
             OutputStride = yStride,
             Scratch = scratch,
         };
-        if (Avx512BW.IsSupported)
+        if (RegisterBits == 512)
         {
             Dispatch<Lanes512>(format, task);
         }
-        else if (Avx2.IsSupported && Fma.IsSupported)
+        else if (RegisterBits == 256)
         {
             Dispatch<Lanes256>(format, task);
         }

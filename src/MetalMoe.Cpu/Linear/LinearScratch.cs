@@ -23,6 +23,7 @@ internal sealed unsafe class LinearScratch : IDisposable
     private readonly NativeArray<float> _accumulators;
     private readonly NativeArray<TokenRow> _tokens;
     private readonly NativeArray<float> _work;
+    private readonly NativeArray<float> _zeros;
 
     /// <param name="maxColumns">Longest weight row.</param>
     public LinearScratch(int maxColumns)
@@ -37,6 +38,7 @@ internal sealed unsafe class LinearScratch : IDisposable
         _accumulators = new NativeArray<float>(rows * TileTokens * 16);
         _tokens = new NativeArray<TokenRow>(TileTokens);
         _work = new NativeArray<float>(WorkFloats);
+        _zeros = new NativeArray<float>(256);
     }
 
     internal byte* Weights => _weights.Pointer;
@@ -50,6 +52,9 @@ internal sealed unsafe class LinearScratch : IDisposable
     /// <summary>Small values of the kernel at work.</summary>
     internal float* Work => _work.Pointer;
 
+    /// <summary>256 zeros.</summary>
+    internal float* Zeros => _zeros.Pointer;
+
     internal TokenRow* Tokens => _tokens.Pointer;
 
     public void Dispose()
@@ -60,6 +65,7 @@ internal sealed unsafe class LinearScratch : IDisposable
         _accumulators.Dispose();
         _tokens.Dispose();
         _work.Dispose();
+        _zeros.Dispose();
     }
 
     /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.
@@ -100,8 +106,13 @@ internal readonly unsafe struct PanelRow
 /// <summary>Memory of tiles of 4 weight rows by 4 activation rows.</summary>
 internal readonly unsafe struct TileMemory
 {
-    /// <summary>For each 4 weight rows 16 accumulators of 16 lanes, activation rows slowest.</summary>
+    /// <summary>
+    /// For each 4 weight rows 16 accumulators of 16 lanes, activation rows slowest.
+    /// </summary>
     public required float* Accumulators { get; init; }
+
+    /// <summary>256 zeros, what the first block is added to.</summary>
+    public required float* Zeros { get; init; }
 
     /// <summary>Scratch for 64 values.</summary>
     public required float* Work { get; init; }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
 
 namespace MetalMoe.Cpu.Linear;
@@ -6,7 +7,7 @@ namespace MetalMoe.Cpu.Linear;
 /// <summary>
 /// The share of the minimums in a tile of 4 weight rows by 4 activation rows: minimum j times the
 /// scaled sum of its activations goes to lane j mod 16; the result is subtracted from the
-/// accumulators.
+/// accumulators before their lanes are added up.
 /// </summary>
 internal static unsafe class MinimumTile<L>
     where L : struct, ILanes<L>
@@ -15,9 +16,10 @@ internal static unsafe class MinimumTile<L>
     /// <param name="groups">Groups of 16 minimums in a row; also the distance of rows.</param>
     /// <param name="tokens">4 activation rows.</param>
     /// <param name="accumulators">16 times 16 values, activation rows slowest.</param>
+    /// <param name="sums">Receives the 16 outputs.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Subtract(
-        float* minimums, int groups, TokenRow* tokens, float* accumulators)
+    public static void SubtractAndSum(
+        float* minimums, int groups, TokenRow* tokens, float* accumulators, float* sums)
     {
         long stride = 16L * groups;
         float* x0 = tokens[0].Sums;
@@ -55,18 +57,17 @@ internal static unsafe class MinimumTile<L>
             s32 = L.FusedMultiplyAdd(w2, x, s32);
             s33 = L.FusedMultiplyAdd(w3, x, s33);
         }
-        Subtract(accumulators, s00, s01, s02, s03);
-        Subtract(accumulators + 64, s10, s11, s12, s13);
-        Subtract(accumulators + 128, s20, s21, s22, s23);
-        Subtract(accumulators + 192, s30, s31, s32, s33);
+        Sum(accumulators, s00, s01, s02, s03).Store(sums);
+        Sum(accumulators + 64, s10, s11, s12, s13).Store(sums + 4);
+        Sum(accumulators + 128, s20, s21, s22, s23).Store(sums + 8);
+        Sum(accumulators + 192, s30, s31, s32, s33).Store(sums + 12);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Subtract(float* accumulators, L part0, L part1, L part2, L part3)
-    {
-        L.Store(accumulators, L.SubtractSingle(L.Load(accumulators), part0));
-        L.Store(accumulators + 16, L.SubtractSingle(L.Load(accumulators + 16), part1));
-        L.Store(accumulators + 32, L.SubtractSingle(L.Load(accumulators + 32), part2));
-        L.Store(accumulators + 48, L.SubtractSingle(L.Load(accumulators + 48), part3));
-    }
+    private static Vector128<float> Sum(float* totals, L part0, L part1, L part2, L part3) =>
+        L.SumEach(
+            L.SubtractSingle(L.Load(totals), part0),
+            L.SubtractSingle(L.Load(totals + 16), part1),
+            L.SubtractSingle(L.Load(totals + 32), part2),
+            L.SubtractSingle(L.Load(totals + 48), part3));
 }

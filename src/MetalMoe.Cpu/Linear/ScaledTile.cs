@@ -60,10 +60,14 @@ internal static unsafe class ScaledTile<L>
                 s32 = Add(s32, w2, x, weightScales + i + 16);
                 s33 = Add(s33, w3, x, weightScales + i + 24);
             }
-            Accumulate(accumulators, tokens[0].Scales[block], s00, s01, s02, s03);
-            Accumulate(accumulators + 64, tokens[1].Scales[block], s10, s11, s12, s13);
-            Accumulate(accumulators + 128, tokens[2].Scales[block], s20, s21, s22, s23);
-            Accumulate(accumulators + 192, tokens[3].Scales[block], s30, s31, s32, s33);
+            float* previous = block == 0 ? tile.Zeros : accumulators;
+            Accumulate(previous, accumulators, tokens[0].Scales[block], s00, s01, s02, s03);
+            Accumulate(
+                previous + 64, accumulators + 64, tokens[1].Scales[block], s10, s11, s12, s13);
+            Accumulate(
+                previous + 128, accumulators + 128, tokens[2].Scales[block], s20, s21, s22, s23);
+            Accumulate(
+                previous + 192, accumulators + 192, tokens[3].Scales[block], s30, s31, s32, s33);
             weights += 1024;
             weightScales += 32;
             accumulators += 256;
@@ -79,16 +83,12 @@ internal static unsafe class ScaledTile<L>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Accumulate(
-        float* accumulators, float scale, L sum0, L sum1, L sum2, L sum3)
+        float* from, float* to, float scale, L sum0, L sum1, L sum2, L sum3)
     {
         L factor = L.Single(scale);
-        Accumulate(accumulators, factor, sum0);
-        Accumulate(accumulators + 16, factor, sum1);
-        Accumulate(accumulators + 32, factor, sum2);
-        Accumulate(accumulators + 48, factor, sum3);
+        L.Store(to, L.FusedMultiplyAdd(sum0, factor, L.Load(from)));
+        L.Store(to + 16, L.FusedMultiplyAdd(sum1, factor, L.Load(from + 16)));
+        L.Store(to + 32, L.FusedMultiplyAdd(sum2, factor, L.Load(from + 32)));
+        L.Store(to + 48, L.FusedMultiplyAdd(sum3, factor, L.Load(from + 48)));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Accumulate(float* accumulator, L scale, L sum) =>
-        L.Store(accumulator, L.FusedMultiplyAdd(sum, scale, L.Load(accumulator)));
 }

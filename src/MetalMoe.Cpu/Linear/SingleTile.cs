@@ -21,37 +21,40 @@ internal static unsafe class SingleTile<L>
         float* x1 = (float*)tokens[1].Values + start;
         float* x2 = (float*)tokens[2].Values + start;
         float* x3 = (float*)tokens[3].Values + start;
-        AddColumns(weights, x0, x1, x2, x3, whole, tile.Accumulators);
+        float* from = block == 0 ? tile.Zeros : tile.Accumulators;
+        AddColumns(weights, x0, x1, x2, x3, whole, from, tile.Accumulators);
         if (whole < count)
         {
             float* tail = tile.Work;
             int rest = count - whole;
             CopyTails(tail, rest, x0 + whole, x1 + whole, x2 + whole, x3 + whole);
+            float* totals = tile.Accumulators;
             AddColumns(
-                weights + whole, tail, tail + 16, tail + 32, tail + 48, 16, tile.Accumulators);
+                weights + whole, tail, tail + 16, tail + 32, tail + 48, 16, totals, totals);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumns(
-        float* weights, float* x0, float* x1, float* x2, float* x3, int count, float* accumulators)
+        float* weights, float* x0, float* x1, float* x2, float* x3,
+        int count, float* from, float* to)
     {
-        L s00 = L.Load(accumulators);
-        L s01 = L.Load(accumulators + 16);
-        L s02 = L.Load(accumulators + 32);
-        L s03 = L.Load(accumulators + 48);
-        L s10 = L.Load(accumulators + 64);
-        L s11 = L.Load(accumulators + 80);
-        L s12 = L.Load(accumulators + 96);
-        L s13 = L.Load(accumulators + 112);
-        L s20 = L.Load(accumulators + 128);
-        L s21 = L.Load(accumulators + 144);
-        L s22 = L.Load(accumulators + 160);
-        L s23 = L.Load(accumulators + 176);
-        L s30 = L.Load(accumulators + 192);
-        L s31 = L.Load(accumulators + 208);
-        L s32 = L.Load(accumulators + 224);
-        L s33 = L.Load(accumulators + 240);
+        L s00 = L.Load(from);
+        L s01 = L.Load(from + 16);
+        L s02 = L.Load(from + 32);
+        L s03 = L.Load(from + 48);
+        L s10 = L.Load(from + 64);
+        L s11 = L.Load(from + 80);
+        L s12 = L.Load(from + 96);
+        L s13 = L.Load(from + 112);
+        L s20 = L.Load(from + 128);
+        L s21 = L.Load(from + 144);
+        L s22 = L.Load(from + 160);
+        L s23 = L.Load(from + 176);
+        L s30 = L.Load(from + 192);
+        L s31 = L.Load(from + 208);
+        L s32 = L.Load(from + 224);
+        L s33 = L.Load(from + 240);
         for (int k = 0; k < count; k += 16)
         {
             L w0 = L.Load(weights + k);
@@ -79,22 +82,22 @@ internal static unsafe class SingleTile<L>
             s32 = L.FusedMultiplyAdd(w2, x, s32);
             s33 = L.FusedMultiplyAdd(w3, x, s33);
         }
-        L.Store(accumulators, s00);
-        L.Store(accumulators + 16, s01);
-        L.Store(accumulators + 32, s02);
-        L.Store(accumulators + 48, s03);
-        L.Store(accumulators + 64, s10);
-        L.Store(accumulators + 80, s11);
-        L.Store(accumulators + 96, s12);
-        L.Store(accumulators + 112, s13);
-        L.Store(accumulators + 128, s20);
-        L.Store(accumulators + 144, s21);
-        L.Store(accumulators + 160, s22);
-        L.Store(accumulators + 176, s23);
-        L.Store(accumulators + 192, s30);
-        L.Store(accumulators + 208, s31);
-        L.Store(accumulators + 224, s32);
-        L.Store(accumulators + 240, s33);
+        L.Store(to, s00);
+        L.Store(to + 16, s01);
+        L.Store(to + 32, s02);
+        L.Store(to + 48, s03);
+        L.Store(to + 64, s10);
+        L.Store(to + 80, s11);
+        L.Store(to + 96, s12);
+        L.Store(to + 112, s13);
+        L.Store(to + 128, s20);
+        L.Store(to + 144, s21);
+        L.Store(to + 160, s22);
+        L.Store(to + 176, s23);
+        L.Store(to + 192, s30);
+        L.Store(to + 208, s31);
+        L.Store(to + 224, s32);
+        L.Store(to + 240, s33);
     }
 
     /// <summary>The last 1 to 15 activations of four rows, padded with zeros.</summary>

@@ -47,8 +47,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
     }
 
     /// <summary>
-    /// Up to 8 blocks of two rows. The scratch holds their scales and that of the activations. Makes
-    /// no calls, so that everything stays in registers.
+    /// Up to 8 blocks of two rows. The scratch holds their scales and that of the activations.
+    /// Makes no calls, so that everything stays in registers.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void AddBlocks(
@@ -155,8 +155,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
     }
 
     /// <summary>
-    /// The minimums of up to 16 blocks. Places that are left hold anything finite: the sums they are
-    /// multiplied with are zero.
+    /// The minimums of up to 16 blocks. Places that are left hold anything finite: the sums they
+    /// are multiplied with are zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L MinimumGroup(byte* block, int blocks, float* work)

@@ -19,11 +19,11 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
         HalfFloat.GatherPairs(block + 80, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
         var packed = Vector128.Load(block);
         SuperBlocks.StoreTwice((packed & Vector128.Create((byte)15)).AsSByte(), subScales);
-        return packed >>> 4;
+        (packed >>> 4).Store(minimums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,9 +37,9 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
 }
 
 /// <summary>
-/// 256 third bits (32 bytes), 64 bytes of 2-bit codes laid out as in Q2_K, sixteen 6-bit scales in 12
-/// bytes, scale. Bit g of third-bit byte l belongs to value 32g + l; value = code - 4 where it is
-/// clear.
+/// 256 third bits (32 bytes), 64 bytes of 2-bit codes laid out as in Q2_K, sixteen 6-bit scales in
+/// 12 bytes, scale. Bit g of third-bit byte l belongs to value 32g + l; value = code - 4 where it
+/// is clear.
 /// </summary>
 internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
 {
@@ -52,17 +52,17 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
         HalfFloat.GatherAfter(block + 106, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
         byte* packed = block + 96;
         ulong low = *(ulong*)packed;
         uint rest = *(uint*)(packed + 8);
         ulong two = ((ulong)(rest >> 2) << 32) | rest;
         ulong first = (low & 0x0f0f0f0f0f0f0f0f) | ((two & 0x0303030303030303) << 4);
-        ulong second = ((low >> 4) & 0x0f0f0f0f0f0f0f0f) | (((two >> 4) & 0x0303030303030303) << 4);
+        ulong second = (low >> 4) & 0x0f0f0f0f0f0f0f0f;
+        second |= ((two >> 4) & 0x0303030303030303) << 4;
         var scales = Vector128.Create(first, second).AsSByte() - Vector128.Create((sbyte)32);
         SuperBlocks.StoreTwice(scales, subScales);
-        return default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -71,7 +71,9 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
     {
         L codes = L.WidenUnsigned(Vector256.Load(block + 32 + (index / 4 * 32)));
         L third = L.WidenUnsigned(Vector256.Load(block));
-        third = index < 2 ? L.ShiftLeftInt16(third, 2 - index) : L.ShiftRightInt16(third, index - 2);
+        third = index < 2
+            ? L.ShiftLeftInt16(third, 2 - index)
+            : L.ShiftRightInt16(third, index - 2);
         L value = L.And(L.ShiftRightInt16(codes, index % 4 * 2), L.Int16(3));
         value = L.SubtractInt16(L.Or(value, L.And(third, L.Int16(4))), L.Int16(4));
         return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
@@ -93,11 +95,9 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
         HalfFloat.GatherPairs(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
-        var bits = SuperBlocks.SixBits(block + 4);
-        SuperBlocks.StoreTwice(bits, subScales);
-        return Vector128.Create(bits.GetUpper(), bits.GetUpper());
+        SuperBlocks.SixBits(block + 4, subScales, minimums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -124,11 +124,9 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
         HalfFloat.GatherPairs(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
-        var bits = SuperBlocks.SixBits(block + 4);
-        SuperBlocks.StoreTwice(bits, subScales);
-        return Vector128.Create(bits.GetUpper(), bits.GetUpper());
+        SuperBlocks.SixBits(block + 4, subScales, minimums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -136,7 +134,9 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
         where L : struct, ILanes<L>
     {
         L fifth = L.WidenUnsigned(Vector256.Load(block + 16));
-        fifth = index < 4 ? L.ShiftLeftInt16(fifth, 4 - index) : L.ShiftRightInt16(fifth, index - 4);
+        fifth = index < 4
+            ? L.ShiftLeftInt16(fifth, 4 - index)
+            : L.ShiftRightInt16(fifth, index - 4);
         L codes = L.WidenUnsigned(Vector256.Load(block + 48 + (index / 2 * 32)));
         codes = index % 2 == 0 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
         codes = L.Or(codes, L.And(fifth, L.Int16(16)));
@@ -160,10 +160,9 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
         HalfFloat.GatherAfter(block + 206, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
         SuperBlocks.StoreTwice(Vector128.Load((sbyte*)block + 192), subScales);
-        return default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -199,7 +198,7 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
         HalfFloat.Gather(block, BlockBytes, count, target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Prepare(byte* block, int* subScales)
+    public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
         uint packed = *(uint*)(block + 4);
         ulong even = packed & 0x0f0f0f0f;
@@ -211,7 +210,6 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
         var high = (Vector128.Create(*(ushort*)(block + 2)) * shifts) >>> 14 << 4;
         var scales = Vector128.WidenLower(low.AsByte()) | high;
         SuperBlocks.StoreTwice(scales.AsInt16() - Vector128.Create((short)32), subScales);
-        return default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,10 +15,11 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     where L : struct, ILanes<L>
     where TFormat : struct, ISuperBlockFormat
 {
-    // Places in the scratch: scales and minimum scales of two rows (2 x 16), sub-scales (2 x 16) and
-    // these.
+    // Places in the scratch: scales and minimum scales of two rows (2 x 16), sub-scales (2 x 16),
+    // the sums over the minimums and the integer minimums of a block.
     private const int PartA = 64;
     private const int PartB = 80;
+    private const int Minimums = 96;
 
     public static int BlockColumns => 256;
 
@@ -68,14 +69,16 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     {
         int* subA = (int*)work + 32;
         int* subB = (int*)work + 48;
+        byte* minimumsA = (byte*)(work + Minimums);
+        byte* minimumsB = minimumsA + 16;
         float* partA = work + PartA;
         float* partB = work + PartB;
         L totalA = L.Load(totals);
         L totalB = L.Load(totals + 16);
         for (int i = 0; i < count; i++)
         {
-            var minimumsA = TFormat.Prepare(a, subA);
-            var minimumsB = TFormat.Prepare(b, subB);
+            TFormat.Prepare(a, subA, minimumsA);
+            TFormat.Prepare(b, subB, minimumsB);
             L v = L.Load(x);
             L sumA = L.MultiplyAddAdjacent(TFormat.Group<L>(a, subA, 0), v);
             L sumB = L.MultiplyAddAdjacent(TFormat.Group<L>(b, subB, 0), v);
@@ -127,7 +130,8 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        int* subScales = (int*)work + 16;
+        int* subScales = (int*)work + 32;
+        byte* codes = (byte*)(work + Minimums);
         byte* values = target.Values;
         float* scale = target.Scales;
         float* minimums = target.Minimums;
@@ -138,7 +142,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
             {
                 TFormat.Scales(row, Math.Min(8, blocks - b), work);
             }
-            var codes = TFormat.Prepare(row, subScales);
+            TFormat.Prepare(row, subScales, codes);
             L.Store(values, TFormat.Group<L>(row, subScales, 0));
             L.Store(values + 64, TFormat.Group<L>(row, subScales, 1));
             L.Store(values + 128, TFormat.Group<L>(row, subScales, 2));
@@ -183,20 +187,20 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         L.Store(total, L.SubtractSingle(L.Load(total), L.Load(part)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Eight(Vector128<byte> codes, float* scale) =>
+    private static Vector256<float> Eight(byte* codes, float* scale) =>
         Vector256.ConvertToSingle(SuperBlocks.WidenToInt32(codes)) * Vector256.Create(*scale);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Sixteen(Vector128<byte> codes, float* scale) =>
-        L.MultiplySingle(L.WidenToSingle(codes), L.Broadcast(scale));
+    private static L Sixteen(byte* codes, float* scale) =>
+        L.MultiplySingle(L.WidenToSingle(Vector128.Load(codes)), L.Broadcast(scale));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddEight(Vector128<byte> codes, float* scale, float* sums, float* part) =>
+    private static void AddEight(byte* codes, float* scale, float* sums, float* part) =>
         Vector256.FusedMultiplyAdd(Eight(codes, scale), Vector256.Load(sums), Vector256.Load(part))
             .Store(part);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddSixteen(Vector128<byte> codes, float* scale, float* sums, float* part) =>
+    private static void AddSixteen(byte* codes, float* scale, float* sums, float* part) =>
         L.Store(part, L.FusedMultiplyAdd(Sixteen(codes, scale), L.Load(sums), L.Load(part)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

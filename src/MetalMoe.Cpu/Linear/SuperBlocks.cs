@@ -8,41 +8,44 @@ namespace MetalMoe.Cpu.Linear;
 internal static unsafe class SuperBlocks
 {
     /// <summary>
-    /// The eight 6-bit sub-scales (lower half) and eight 6-bit minimums (upper half) of Q4_K and Q5_K.
-    /// Of the dwords A, B, C: sub-scales 0..3 are the low 6 bits of the bytes of A; 4..7 are the low
-    /// nibbles of C with the upper bit pairs of A above them; minimums likewise with B and the high
-    /// nibbles of C.
+    /// The eight 6-bit sub-scales and eight 6-bit minimums of Q4_K and Q5_K. Of the dwords A, B, C:
+    /// sub-scales 0..3 are the low 6 bits of the bytes of A; 4..7 are the low nibbles of C with the
+    /// upper bit pairs of A above them; minimums likewise with B and the high nibbles of C. Done in
+    /// integer registers, because the vector units are what decode is short of.
     /// </summary>
-    /// <param name="packed">The 12 bytes; 16 are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> SixBits(byte* packed)
+    public static void SixBits(byte* packed, int* subScales, byte* minimums)
     {
-        var words = Vector128.Load((uint*)packed);
-        var lower = Vector128.Shuffle(words, Vector128.Create(0u, 2, 1, 2));
-        var upper = Vector128.Shuffle(words, Vector128.Create(0u, 0, 1, 1)) >>> 2;
-        var bits = lower & Vector128.Create(0x3f3f3f3fu, 0x0f0f0f0f, 0x3f3f3f3f, 0);
-        bits |= (lower >>> 4) & Vector128.Create(0u, 0, 0, 0x0f0f0f0f);
-        bits |= upper & Vector128.Create(0u, 0x30303030, 0, 0x30303030);
-        return bits.AsByte();
+        uint a = *(uint*)packed;
+        uint b = *(uint*)(packed + 4);
+        uint c = *(uint*)(packed + 8);
+        uint low = a & 0x3f3f3f3f;
+        uint high = (c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030);
+        uint upper = ((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030);
+        *(ulong*)minimums = ((ulong)upper << 32) | (b & 0x3f3f3f3f);
+        if (Bmi2.X64.IsSupported)
+        {
+            // Two bytes at a time to the low byte of two dwords, then each into both halves.
+            const ulong places = 0x000000ff000000ff;
+            *(ulong*)subScales = Bmi2.X64.ParallelBitDeposit(low, places) * 0x10001;
+            *(ulong*)(subScales + 2) = Bmi2.X64.ParallelBitDeposit(low >> 16, places) * 0x10001;
+            *(ulong*)(subScales + 4) = Bmi2.X64.ParallelBitDeposit(high, places) * 0x10001;
+            *(ulong*)(subScales + 6) = Bmi2.X64.ParallelBitDeposit(high >> 16, places) * 0x10001;
+            return;
+        }
+        var bytes = Vector128.Create(low, high, 0, 0).AsByte();
+        StoreTwice(Vector128.WidenLower(bytes).AsInt16(), subScales);
     }
 
-    /// <summary>Eight unsigned bytes as sub-scales.</summary>
+    /// <summary>Eight bytes as int32 lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreTwice(Vector128<byte> bytes, int* target)
-    {
-        var wide = WidenToInt32(bytes);
-        (wide | (wide << 16)).Store(target);
-    }
-
-    /// <summary>The lower eight bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> WidenToInt32(Vector128<byte> bytes)
+    public static Vector256<int> WidenToInt32(byte* bytes)
     {
         if (Avx2.IsSupported)
         {
             return Avx2.ConvertToVector256Int32(bytes);
         }
-        var words = Vector128.WidenLower(bytes);
+        var words = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)bytes).AsByte());
         return Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)).AsInt32();
     }
 

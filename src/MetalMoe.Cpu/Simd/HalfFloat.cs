@@ -78,8 +78,8 @@ internal static class HalfFloat
 
     /// <summary>
     /// Converts up to 8 binary16 values <paramref name="stride"/> bytes apart; places from
-    /// <paramref name="count"/> on repeat the last one. Not inlined: it runs once for many products,
-    /// and the compiler gives up inlining in methods that have grown too large.
+    /// <paramref name="count"/> on repeat the last one. Not inlined: it runs once for many
+    /// products, and the compiler gives up inlining in methods that have grown too large.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static unsafe void Gather(byte* source, int stride, int count, float* target)
@@ -109,7 +109,9 @@ internal static class HalfFloat
         ToSingle(pairs >>> 16).Store(target + 8);
     }
 
-    /// <summary>32-bit words at a stride. A block is longer than that, so nothing beyond is read.</summary>
+    /// <summary>
+    /// 32-bit words at a stride. A block is longer than that, so nothing beyond is read.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector256<int> Collect(byte* source, int stride, int count)
     {

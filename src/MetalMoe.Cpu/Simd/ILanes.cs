@@ -3,10 +3,10 @@ using System.Runtime.Intrinsics;
 namespace MetalMoe.Cpu.Simd;
 
 /// <summary>
-/// 64 bytes of vector state, seen as 32 int16, 16 int32 or 16 binary32 lanes. Kernels are written once
-/// against this interface; the implementations hold one 512-bit, two 256-bit or four 128-bit
-/// registers. Every operation is exact or correctly rounded per lane, and <see cref="SumEach"/> adds in
-/// one fixed order, so all implementations give identical bits.
+/// 64 bytes of vector state, seen as 32 int16, 16 int32 or 16 binary32 lanes. Kernels are written
+/// once against this interface; the implementations hold one 512-bit, two 256-bit or four 128-bit
+/// registers. Every operation is exact or correctly rounded per lane, and <see cref="SumEach"/>
+/// adds in one fixed order, so all implementations give identical bits.
 /// </summary>
 internal unsafe interface ILanes<T>
     where T : struct, ILanes<T>

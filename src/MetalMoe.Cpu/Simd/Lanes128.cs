@@ -305,6 +305,7 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Fma(Vector128<short> a, Vector128<short> b, Vector128<short> c) =>
+    private static Vector128<short> Fma(
+        Vector128<short> a, Vector128<short> b, Vector128<short> c) =>
         Vector128.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
 }

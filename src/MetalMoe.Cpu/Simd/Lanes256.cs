@@ -233,6 +233,7 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
         Avx.UnpackLow(a, b) + Avx.UnpackHigh(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<short> Fma(Vector256<short> a, Vector256<short> b, Vector256<short> c) =>
+    private static Vector256<short> Fma(
+        Vector256<short> a, Vector256<short> b, Vector256<short> c) =>
         Vector256.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
 }

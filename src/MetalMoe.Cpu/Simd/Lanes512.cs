@@ -155,7 +155,8 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadHalf(ushort* source)
     {
-        return new(HalfFloat.ToSingle(Avx512F.ConvertToVector512Int32(Vector256.Load(source))).AsInt16());
+        var words = Avx512F.ConvertToVector512Int32(Vector256.Load(source));
+        return new(HalfFloat.ToSingle(words).AsInt16());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -179,6 +180,7 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
         Avx512F.UnpackLow(a, b) + Avx512F.UnpackHigh(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<short> Fma(Vector512<short> a, Vector512<short> b, Vector512<short> c) =>
+    private static Vector512<short> Fma(
+        Vector512<short> a, Vector512<short> b, Vector512<short> c) =>
         Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
 }
