@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
@@ -14,6 +15,10 @@ namespace MetalMoe.Benchmarks;
 /// 512 (prefill).
 /// </summary>
 [Config(typeof(WithRates))]
+[SuppressMessage(
+    "Design",
+    "CA1001:Types that own disposable fields should be disposable",
+    Justification = "BenchmarkDotNet calls Cleanup.")]
 public unsafe class LinearBenchmarks
 {
     private const int Columns = 2048;
