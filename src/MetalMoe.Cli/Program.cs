@@ -33,7 +33,9 @@ if (parsed.Errors.Count > 0)
 {
     string command = parsed.CommandResult.Command is RootCommand
         ? "metalmoe" : $"metalmoe {parsed.CommandResult.Command.Name}";
-    return Fail(UsageError, $"{parsed.Errors[0].Message} (see {command} --help)");
+    string problem = parsed.UnmatchedTokens.Count > 0
+        ? $"'{parsed.UnmatchedTokens[0]}' is no command or option." : parsed.Errors[0].Message;
+    return Fail(UsageError, $"{problem} (see {command} --help)");
 }
 try
 {

@@ -40,16 +40,13 @@ internal sealed class EngineLoop : IDisposable
     /// </summary>
     public void Close(SessionState state)
     {
-        if (!_commands.IsAddingCompleted)
+        try
         {
-            try
-            {
-                _commands.Add(state.Close);
-            }
-            catch (InvalidOperationException)
-            {
-                // It stopped between the two lines.
-            }
+            _commands.Add(state.Close);
+        }
+        catch (InvalidOperationException)
+        {
+            // Stopped or disposed: the slots are gone with the scheduler.
         }
     }
 
