@@ -67,7 +67,8 @@ public sealed class LlamaModel : IDisposable
     /// <param name="parseSpecial">Reads control tokens written out in the text as tokens.</param>
     public unsafe int[] Tokenize(ReadOnlySpan<byte> text, bool addSpecial, bool parseSpecial)
     {
-        int[] tokens = new int[text.Length + 8];
+        // A byte that is not UTF-8 becomes a character of three bytes, each perhaps a token.
+        int[] tokens = new int[text.Length * 3 + 8];
         fixed (byte* textPointer = text)
         fixed (int* tokenPointer = tokens)
         {
