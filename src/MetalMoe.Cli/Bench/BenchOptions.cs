@@ -38,6 +38,10 @@ internal sealed record BenchOptions
     /// <summary>Touches all pages of the file first.</summary>
     public bool Warm { get; init; }
 
+    /// <summary>How long a test runs unmeasured first, at least once: the run-time compiles hot
+    /// code anew until it has seen enough of it.</summary>
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Bytes of the buffer that the bandwidth probe reads.</summary>
     public long ProbeByteCount { get; init; } = BandwidthProbe.DefaultByteCount;
 

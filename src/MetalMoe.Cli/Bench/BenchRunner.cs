@@ -133,8 +133,13 @@ internal sealed class BenchRunner
         double bandwidth = BandwidthProbe.Measure(_threads, _options.ProbeByteCount);
         // After the probe, which leaves nothing of the model in the caches.
         Report($"{name} warm-up");
-        prepare();
-        timed();
+        long begin = Stopwatch.GetTimestamp();
+        do
+        {
+            prepare();
+            timed();
+        }
+        while (Stopwatch.GetElapsedTime(begin) < _options.WarmUp);
         var samples = new double[_options.Repetitions];
         for (int i = 0; i < samples.Length; i++)
         {

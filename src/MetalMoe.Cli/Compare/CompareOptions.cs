@@ -26,6 +26,9 @@ internal sealed record CompareOptions
     /// <summary>Positions to compare the logits at; 0 for none.</summary>
     public int ParityPositions { get; init; } = 64;
 
+    /// <summary>How long each engine runs unmeasured first, at least once.</summary>
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Device of this engine.</summary>
     public string Device { get; init; } = DeviceCatalog.Default;
 

@@ -101,7 +101,12 @@ internal sealed class Comparison
         foreach (IComparedEngine engine in (IComparedEngine[])[_ours, _peer])
         {
             Report(0, $"warming up {engine.Name}");
-            TimeOnce(engine, cancellation);
+            long begin = Stopwatch.GetTimestamp();
+            do
+            {
+                TimeOnce(engine, cancellation);
+            }
+            while (Stopwatch.GetElapsedTime(begin) < _options.WarmUp);
         }
         var ours = new (double Prefill, double Decode)[_options.Pairs];
         var peer = new (double Prefill, double Decode)[_options.Pairs];

@@ -47,7 +47,8 @@ internal sealed unsafe class LlamaCppLibrary
         Vocabulary = (delegate* unmanaged[Cdecl]<nint, nint>)Llama("model_get_vocab");
         AttachThreadPool = (delegate* unmanaged[Cdecl]<nint, nint, nint, void>)
             Llama("attach_threadpool");
-        SystemInfo = Text(((delegate* unmanaged[Cdecl]<byte*>)Llama("print_system_info"))());
+        SystemInfo = Compact(Text(
+            ((delegate* unmanaged[Cdecl]<byte*>)Llama("print_system_info"))()));
     }
 
     /// <summary>The library file.</summary>
@@ -56,7 +57,8 @@ internal sealed unsafe class LlamaCppLibrary
     /// <summary>What <c>llama_version</c> says.</summary>
     public string Version { get; private set; } = "";
 
-    /// <summary>What <c>llama_print_system_info</c> says: the instruction sets in use.</summary>
+    /// <summary>What <c>llama_print_system_info</c> says is on: instruction sets and the like.
+    /// </summary>
     public string SystemInfo { get; }
 
     /// <summary>The last error that llama.cpp logged.</summary>
@@ -252,6 +254,14 @@ internal sealed unsafe class LlamaCppLibrary
         || file.Contains(".so.", StringComparison.Ordinal)
         || file.EndsWith(".dylib", StringComparison.Ordinal)
         || file.EndsWith(".dll", StringComparison.Ordinal);
+
+    /// <summary><c>CPU : SSE3 = 1 | AVX = 1 |</c> as <c>CPU SSE3 AVX</c>: all that is on.
+    /// </summary>
+    private static string Compact(string systemInfo) => string.Join(' ', systemInfo
+        .Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        .Where(part => part.EndsWith("= 1", StringComparison.Ordinal))
+        .Select(part => part[..^3].Replace(":", "", StringComparison.Ordinal).Trim())
+        .Select(part => part.Replace("  ", " ", StringComparison.Ordinal)));
 
     private static string Text(byte* text) =>
         (Marshal.PtrToStringUTF8((nint)text) ?? "").Trim();

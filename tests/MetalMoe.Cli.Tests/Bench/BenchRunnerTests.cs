@@ -26,6 +26,7 @@ public sealed class BenchRunnerTests
                 BatchTokens = 8,
                 Warm = true,
                 ProbeByteCount = 4 << 20,
+                WarmUp = TimeSpan.Zero,
             },
             (fraction, _) => _fractions.Add(fraction), warmProgress: null,
             CancellationToken.None);

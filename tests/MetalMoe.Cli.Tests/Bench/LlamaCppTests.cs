@@ -22,6 +22,7 @@ public sealed class LlamaCppTests
                 Pairs = 1,
                 Threads = 1,
                 ParityPositions = 24,
+                WarmUp = TimeSpan.Zero,
             },
             progress: null, CancellationToken.None);
 
@@ -67,7 +68,7 @@ public sealed class LlamaCppTests
 
     /// <summary>The installed library, or the one the environment names; skips the test without.
     /// </summary>
-    private static string RequireLibrary()
+    internal static string RequireLibrary()
     {
         string scope = Path.Combine(
             TinyModel.RepositoryRoot, "artifacts", "peers", "node_modules", "@node-llama-cpp");
