@@ -1,23 +1,41 @@
 using MetalMoe.Core;
 using MetalMoe.Core.Gguf;
 using MetalMoe.Core.Text;
+using MetalMoe.Core.Text.Jinja;
 
 namespace MetalMoe;
 
 /// <summary>Text to tokens and back, for one model. Thread-safe.</summary>
 public sealed class ModelText
 {
-    private ModelText(Tokenizer tokenizer) => Tokenizer = tokenizer;
+    private readonly Lazy<IChatTemplate> _chatTemplate;
+
+    private ModelText(GgufFile file)
+    {
+        Tokenizer = new Tokenizer(Vocabulary.Load(file));
+        // Only a conversation needs the template: a broken one must not keep a model from
+        // continuing plain text.
+        _chatTemplate = new(() =>
+            JinjaChatTemplate.Load(file.Metadata, id => Tokenizer.Decode([id]))
+                ?? (IChatTemplate)ChatMlTemplate.Instance);
+    }
 
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>Conversation to prompt.</summary>
-    public IChatTemplate ChatTemplate { get; } = ChatMlTemplate.Instance;
+    /// <summary>
+    /// Conversation to prompt: the template that the model brings along, ChatML without one.
+    /// </summary>
+    /// <exception cref="MetalMoeException">The model's template cannot be run.</exception>
+    public IChatTemplate ChatTemplate => _chatTemplate.Value;
 
     /// <summary>Reads the vocabulary of a model, or of a file with nothing else.</summary>
     /// <exception cref="MetalMoeException">The vocabulary is missing or not valid.</exception>
-    public static ModelText Load(GgufFile file) => new(new Tokenizer(Vocabulary.Load(file)));
+    public static ModelText Load(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return new ModelText(file);
+    }
 
     /// <summary>Tokens of a text, with the model's BOS where it wants one.</summary>
     /// <param name="text">The text.</param>
