@@ -42,7 +42,7 @@ TEST(checks_the_end_of_a_threadgroup_array) {
 TEST(checks_a_missing_barrier) {
     std::vector<float> y(64);
     CHECK_CONTAINS(broken("missing_barrier", 1, 64, y).error(), "threadgroup");
-    broken("with_barrier", 2, 64, y).run();
+    broken("with_barrier", 1, 64, y).run();
     CHECK_EQUAL(y[0], 63.0f);
 }
 

@@ -312,7 +312,7 @@ std::string Checker::place(const void* code) const {
         from = end + 1;
         if (r.status != 0 || line.empty() || line[0] == '?') break;
         best = line.substr(line.rfind('/') + 1);
-        if (line.find("softmetal/") == std::string::npos) break;
+        if (line.find("/headers-") == std::string::npos) break;
     }
     return best;
 }

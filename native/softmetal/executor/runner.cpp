@@ -87,7 +87,7 @@ bool Runner::owns(const void* address) const {
                                         static_cast<const char*>(from)) < bytes;
     };
     return inside(groups_.data(), groups_.size() * sizeof(softmetal_group)) ||
-           inside(&arguments_, sizeof arguments_);
+           inside(&arguments_, sizeof arguments_) || inside(&runtime(), sizeof runtime());
 }
 
 void Runner::note(const std::string& text) {

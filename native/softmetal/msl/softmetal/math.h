@@ -59,7 +59,10 @@ namespace metal {
     __LIFT3__(name)
 
 // pi times an argument is reduced first, so that sinpi(1) is zero.
-METAL_FUNC float __reduce_pi(float x) { return x - 2.0f * __builtin_rintf(0.5f * x); }
+METAL_FUNC double __times_pi(float x) {
+    constexpr double pi = __builtin_bit_cast(double, 0x400921fb54442d18ul); // no double literals
+    return pi * double(x - 2.0f * __builtin_rintf(0.5f * x));
+}
 METAL_FUNC float __quotient_fraction(float x) {
     return __builtin_isinf(x) ? 0.0f * x : __builtin_fminf(x - __builtin_floorf(x), 0x1.fffffep-1f);
 }
@@ -74,9 +77,9 @@ METAL_FUNC float __quotient_fraction(float x) {
     __MATH1__(sin, __builtin_sinf(x)) \
     __MATH1__(cos, __builtin_cosf(x)) \
     __MATH1__(tan, __builtin_tanf(x)) \
-    __MATH1__(sinpi, float(__builtin_sin(3.14159265358979323846 * __reduce_pi(x)))) \
-    __MATH1__(cospi, float(__builtin_cos(3.14159265358979323846 * __reduce_pi(x)))) \
-    __MATH1__(tanpi, float(__builtin_tan(3.14159265358979323846 * __reduce_pi(x)))) \
+    __MATH1__(sinpi, float(__builtin_sin(__times_pi(x)))) \
+    __MATH1__(cospi, float(__builtin_cos(__times_pi(x)))) \
+    __MATH1__(tanpi, float(__builtin_tan(__times_pi(x)))) \
     __MATH1__(asin, __builtin_asinf(x)) \
     __MATH1__(acos, __builtin_acosf(x)) \
     __MATH1__(atan, __builtin_atanf(x)) \
