@@ -117,6 +117,21 @@ run_suite() {
     echo "== $name: $counters passed in $((SECONDS - started)) s"
 }
 
+# The software Metal's own tests; sets native_passed, native_failed, native_skipped.
+run_native() {
+    local log=artifacts/native-tests.log line started=$SECONDS
+    echo "== native"
+    # Without clang the suite skips itself and says what to install.
+    native/install-deps.sh || true
+    tests/native/run.sh > "$log" 2>&1 || echo "  native: exit status $?" >> "$log"
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -1) || true
+    grep -vxF "${line:-no closing line}" "$log" | sed 's/^/  /' || true
+    # A suite that died without its closing line is a failure.
+    read -r native_passed _ native_failed _ native_skipped _ <<< "${line:-0 passed, 1 failed, 0 skipped}"
+    echo "== native: $native_passed passed, $native_failed failed," \
+        "$native_skipped skipped in $((SECONDS - started)) s"
+}
+
 run_tests() {
     need_dotnet
     if command -v npm > /dev/null && [[ -x tests/peers/install.sh ]]; then
@@ -136,6 +151,8 @@ run_tests() {
         run_suite "$(basename "$project" .csproj)" "$@"
         [[ -f $RESULTS/$(basename "$project" .csproj).trx ]] || crashed+=("$project")
     done
+    # Arguments are for dotnet test: a filtered run leaves the native suite out.
+    [[ $# -gt 0 ]] || run_native
     for project in "$RESULTS"/*.trx; do
         [[ -f $project ]] && skipped_tests "$project"
     done
@@ -143,7 +160,9 @@ run_tests() {
     passed=$(count passed)
     failed=$(count failed)
     total=$(count total)
-    skipped=$((total - passed - failed))
+    skipped=$((total - passed - failed + native_skipped))
+    passed=$((passed + native_passed))
+    failed=$((failed + native_failed))
     # A suite that died without a report is a failure of its own.
     failed=$((failed + ${#crashed[@]}))
     for project in ${crashed[@]+"${crashed[@]}"}; do
@@ -153,6 +172,7 @@ run_tests() {
     [[ $failed -eq 0 && $passed -gt 0 ]]
 }
 crashed=()
+native_passed=0 native_failed=0 native_skipped=0
 
 bench() {
     need_dotnet

@@ -41,7 +41,10 @@ public sealed unsafe class AttentionKernelTests
         using var whole = new Setup(4, 2, 24, 8, Tokens, format);
         double[] expected = whole.Run([Tokens]);
         foreach (int[] split in (int[][])
-            [[.. Enumerable.Repeat(1, Tokens)], [64, 64, 22], [7, 1, 33, 9, 100], [149, 1], [8, 142]])
+            [
+                [.. Enumerable.Repeat(1, Tokens)], [64, 64, 22], [7, 1, 33, 9, 100], [149, 1],
+                [8, 142],
+            ])
         {
             using var parts = new Setup(4, 2, 24, 8, Tokens, format);
             Assert.That(parts.Run(split), Is.EqualTo(expected), string.Join(",", split));

@@ -5,7 +5,8 @@ using NUnit.Framework;
 
 namespace MetalMoe.Oracle.Tests.Jinja;
 
-/// <summary>Real templates with random damage: they end, and fail in our own exception only.</summary>
+/// <summary>Real templates with random damage: they end, and fail in our own exception only.
+/// </summary>
 [TestFixture]
 public sealed class MutatedTemplateTests
 {

@@ -100,7 +100,8 @@ public sealed class TokenizerOracleTests
             pair.Ours.Encode(text, tokens);
         });
         int[] theirs = [];
-        double llama = BestSeconds(runs: 1, () => theirs = pair.Theirs.Tokenize(text, false, false));
+        double llama = BestSeconds(
+                runs: 1, () => theirs = pair.Theirs.Tokenize(text, false, false));
         Assert.That(tokens, Is.EqualTo(theirs));
         Assert.That(pair.Ours.DecodeToBytes([.. tokens]), Is.EqualTo(text));
         double megabytes = text.Length / 1e6;

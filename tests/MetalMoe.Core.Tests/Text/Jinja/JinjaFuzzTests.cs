@@ -30,7 +30,8 @@ public sealed class JinjaFuzzTests
         "(", ")", "[", "]", "{", "}", ",", ".", ":", "|", "=", "==", "!=", "<", ">=", "+", "-",
         "*", "/", "//", "%", "**", "~", "'a'", "\"b", "'\\u12", "1", "2.5", "0x", "1e9", "99999",
         "true", "none", "upper", "tojson", "join", "map", "select", "sort", "items", "split",
-        "format", "'{}'", "'%s'", "replace", "batch", "length", "first", "center", "index", "\ud83d",
+        "format", "'{}'", "'%s'", "replace", "batch", "length", "first", "center",
+        "index", "\ud83d",
         "\u00e9", "\0", "\\",
     ];
 
@@ -148,7 +149,8 @@ public sealed class JinjaFuzzTests
           {"role": "assistant", "content": null}]}
         """);
 
-    /// <summary>Counts how the sources ended; anything but an own exception fails the test.</summary>
+    /// <summary>Counts how the sources ended; anything but an own exception fails the test.
+    /// </summary>
     private sealed class Tally
     {
         private readonly Stopwatch _watch = Stopwatch.StartNew();
@@ -170,7 +172,8 @@ public sealed class JinjaFuzzTests
             }
             catch (Exception error)
             {
-                Assert.Fail($"{error.GetType().Name} from {JsonSerializer.Serialize(source)}\n{error}");
+                Assert.Fail(
+                    $"{error.GetType().Name} from {JsonSerializer.Serialize(source)}\n{error}");
             }
             Assert.That(_watch.Elapsed - before, Is.LessThan(TimeSpan.FromSeconds(5)), source);
         }

@@ -20,7 +20,8 @@ public sealed class JinjaPropertyTests
     public void Tojson_writes_json_that_reads_back_as_the_same_value()
     {
         var template = JinjaTemplate.Parse(
-            "{{ v | tojson }}\0{{ v | tojson(indent=2) }}\0{{ v | tojson(ensure_ascii=true) }}", "t");
+            "{{ v | tojson }}\0{{ v | tojson(indent=2) }}\0"
+            + "{{ v | tojson(ensure_ascii=true) }}", "t");
         for (int round = 0; round < Rounds; round++)
         {
             var node = RandomJson(4);
@@ -39,7 +40,8 @@ public sealed class JinjaPropertyTests
     [Test]
     public void A_slice_takes_the_elements_that_counting_takes()
     {
-        var template = JinjaTemplate.Parse("{{ l[a:b:c] }}\0{{ s[a:b:c] }}\0{{ r[a:b:c] | list }}", "t");
+        var template = JinjaTemplate.Parse(
+            "{{ l[a:b:c] }}\0{{ s[a:b:c] }}\0{{ r[a:b:c] | list }}", "t");
         for (int round = 0; round < Rounds; round++)
         {
             int length = _random.Next(7);
@@ -47,7 +49,8 @@ public sealed class JinjaPropertyTests
             string[] letters = [.. Enumerable.Range(0, length).Select(i => i % 2 == 0 ? "é" : "😀")];
             var variables = new Dictionary<string, JinjaValue>
             {
-                ["l"] = JinjaValue.From(Enumerable.Range(0, length).Select(i => JinjaValue.From(i))),
+                ["l"] = JinjaValue.From(
+                    Enumerable.Range(0, length).Select(i => JinjaValue.From(i))),
                 ["s"] = JinjaValue.From(string.Concat(letters)),
                 ["a"] = Value(bounds[0]),
                 ["b"] = Value(bounds[1]),
@@ -68,7 +71,8 @@ public sealed class JinjaPropertyTests
         JinjaValue Value(int? number) => number is { } n ? JinjaValue.From(n) : JinjaValue.None;
     }
 
-    /// <summary>Python's definition: walk from the start by steps while inside the bounds.</summary>
+    /// <summary>Python's definition: walk from the start by steps while inside the bounds.
+    /// </summary>
     private static IEnumerable<int> Indices(int length, int? start, int? stop, int step)
     {
         int Clip(int bound, int low, int high) =>
@@ -83,7 +87,8 @@ public sealed class JinjaPropertyTests
             yield break;
         }
         int last = stop is { } given ? Clip(given, -1, length - 1) : -1;
-        for (int i = start is { } first ? Clip(first, -1, length - 1) : length - 1; i > last; i += step)
+        int begin = start is { } first ? Clip(first, -1, length - 1) : length - 1;
+        for (int i = begin; i > last; i += step)
         {
             yield return i;
         }
@@ -95,7 +100,8 @@ public sealed class JinjaPropertyTests
         var template = JinjaTemplate.Parse(
             "{{ sep.join(s.split(sep)) == s }}{{ sep.join(s.rsplit(sep)) == s }}"
             + "{{ s.replace(sep, '+') == '+'.join(s.split(sep)) }}"
-            + "{{ s.count(sep) == s.split(sep) | length - 1 }}{{ (sep in s) == (s.find(sep) >= 0) }}"
+            + "{{ s.count(sep) == s.split(sep) | length - 1 }}"
+            + "{{ (sep in s) == (s.find(sep) >= 0) }}"
             + "{{ s.partition(sep) | join == s }}{{ s.split() == s.rsplit() }}", "t");
         for (int round = 0; round < Rounds; round++)
         {
@@ -108,7 +114,8 @@ public sealed class JinjaPropertyTests
     [Test]
     public void Long_needles_are_found_where_the_library_finds_them()
     {
-        var template = JinjaTemplate.Parse("{{ s.find(sep) }} {{ s.rfind(sep) }} {{ sep in s }}", "t");
+        var template = JinjaTemplate.Parse(
+            "{{ s.find(sep) }} {{ s.rfind(sep) }} {{ sep in s }}", "t");
         for (int round = 0; round < Rounds; round++)
         {
             string needle = RandomText("ab", 33, 40);
@@ -148,7 +155,8 @@ public sealed class JinjaPropertyTests
                 new Dictionary<string, JinjaValue> { ["v"] = JinjaValue.From(value) });
             if (double.IsFinite(value))
             {
-                Assert.That(double.Parse(text, CultureInfo.InvariantCulture), Is.EqualTo(value), text);
+                Assert.That(
+                    double.Parse(text, CultureInfo.InvariantCulture), Is.EqualTo(value), text);
             }
             Assert.That(text, Does.Match(@"^-?(nan|inf|\d+\.\d+|\d(\.\d+)?e[+-]\d\d+)$"));
         }
@@ -186,7 +194,8 @@ public sealed class JinjaPropertyTests
             int[] keys = [.. Enumerable.Range(0, _random.Next(40)).Select(_ => _random.Next(8))];
             var pairs = keys.Select((key, index) => JinjaValue.From(
                 [JinjaValue.From(key), JinjaValue.From(index)]));
-            string expected = string.Join(',', keys.Index().OrderBy(k => k.Item).Select(k => k.Index));
+            string expected = string.Join(
+                ',', keys.Index().OrderBy(k => k.Item).Select(k => k.Index));
             Assert.That(template.Render(new Dictionary<string, JinjaValue>
             {
                 ["l"] = JinjaValue.From(pairs),
@@ -198,7 +207,8 @@ public sealed class JinjaPropertyTests
     public void Text_without_tags_renders_as_itself_and_code_points_add_up()
     {
         var template = JinjaTemplate.Parse(
-            "{% for i in range(s | length) %}{{ s[i] }}{% endfor %}\0{% for c in s %}{{ c }}{% endfor %}"
+            "{% for i in range(s | length) %}{{ s[i] }}{% endfor %}\0"
+            + "{% for c in s %}{{ c }}{% endfor %}"
             + "\0{{ s | list | join }}\0{{ s[::-1][::-1] }}", "t");
         for (int round = 0; round < Rounds; round++)
         {
