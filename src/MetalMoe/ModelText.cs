@@ -74,6 +74,7 @@ public sealed class ModelText
         ArgumentNullException.ThrowIfNull(messages);
         string prompt = ChatTemplate.Render(
             messages, new ChatTemplateOptions { EnableThinking = think });
-        return Tokenizer.Encode(prompt, parseSpecial: true, addSpecial: true);
+        // Templates write the token that begins a sequence themselves.
+        return Tokenizer.Encode(prompt, parseSpecial: true);
     }
 }

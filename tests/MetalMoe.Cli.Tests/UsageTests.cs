@@ -10,6 +10,7 @@ public sealed class UsageTests
     private static readonly string[] Commands =
     [
         "run", "chat", "inspect", "tokenize", "perplexity", "logits", "synth", "devices",
+        "bench", "compare",
     ];
 
     [TestCase("run", "--model")]

@@ -1,5 +1,6 @@
 using MetalMoe.Core.Runtime;
 using MetalMoe.Core.Runtime.Sampling;
+using MetalMoe.Core.Text;
 using NUnit.Framework;
 
 namespace MetalMoe.Tests;
@@ -83,6 +84,17 @@ public sealed class GenerationTests
         Assert.That(all, Has.Count.EqualTo(tokens.Length));
         Assert.That(last, Is.EqualTo(all[^1]).Within(1e-4f));
         Assert.That(Sampler.Argmax(last), Is.EqualTo(Sampler.Argmax(all[^1])));
+    }
+
+    [Test]
+    public async Task A_conversation_is_the_prompt_that_the_model_was_trained_on()
+    {
+        await using var model = await TinyModel.LoadAsync();
+        int[] tokens = model.Text.EncodeChat([new ChatMessage("user", "Tell me a story.")], false);
+
+        Assert.That(model.Text.Decode(tokens), Is.EqualTo(
+            "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
+            + "<think>\n\n</think>\n\n"));
     }
 
     [Test]
