@@ -127,7 +127,8 @@ run_native() {
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -1) || true
     grep -vxF "${line:-no closing line}" "$log" | sed 's/^/  /' || true
     # A suite that died without its closing line is a failure.
-    read -r native_passed _ native_failed _ native_skipped _ <<< "${line:-0 passed, 1 failed, 0 skipped}"
+    read -r native_passed _ native_failed _ native_skipped _ \
+        <<< "${line:-0 passed, 1 failed, 0 skipped}"
     echo "== native: $native_passed passed, $native_failed failed," \
         "$native_skipped skipped in $((SECONDS - started)) s"
 }

@@ -5,7 +5,8 @@ using namespace metal;
 constant int scale [[function_constant(3)]];
 constant bool has_scale = is_function_constant_defined(scale);
 
-kernel void half_arithmetic(device const float* a [[buffer(0)]], device const float* b [[buffer(1)]],
+kernel void half_arithmetic(device const float* a [[buffer(0)]],
+                            device const float* b [[buffer(1)]],
                             device half* out [[buffer(2)]], device bfloat* brain [[buffer(3)]],
                             uint i [[thread_position_in_grid]]) {
     half x = half(a[i]), y = half(b[i]);
@@ -139,7 +140,8 @@ kernel void matrix_product(device const float* a [[buffer(0)]], device const hal
     simdgroup_store(sum, c + 64, 8, 0, true);
 }
 
-kernel void atomics(device atomic_uint* counts [[buffer(0)]], device atomic_float* total [[buffer(1)]],
+kernel void atomics(device atomic_uint* counts [[buffer(0)]],
+                    device atomic_float* total [[buffer(1)]],
                     device atomic_int* extremes [[buffer(2)]],
                     uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
     threadgroup atomic_uint local;
@@ -157,7 +159,8 @@ kernel void atomics(device atomic_uint* counts [[buffer(0)]], device atomic_floa
 }
 
 kernel void positions(device uint* out [[buffer(0)]], uint2 at [[thread_position_in_grid]],
-                      uint2 grid [[threads_per_grid]], ushort2 local [[thread_position_in_threadgroup]],
+                      uint2 grid [[threads_per_grid]],
+                      ushort2 local [[thread_position_in_threadgroup]],
                       uint2 group [[threadgroup_position_in_grid]],
                       uint2 size [[threads_per_threadgroup]],
                       uint2 groups [[threadgroups_per_grid]],
@@ -195,7 +198,8 @@ kernel void tree_sum(device const float* x [[buffer(0)]], device float* out [[bu
 
 // One SIMD-group per row, as most real kernels do it.
 kernel void row_sum(device const float* x [[buffer(0)]], device float* out [[buffer(1)]],
-                    uint g [[threadgroup_position_in_grid]], ushort lane [[thread_index_in_simdgroup]],
+                    uint g [[threadgroup_position_in_grid]],
+                    ushort lane [[thread_index_in_simdgroup]],
                     ushort simd [[simdgroup_index_in_threadgroup]],
                     ushort simds [[simdgroups_per_threadgroup]]) {
     threadgroup float partial[32];

@@ -13,7 +13,8 @@ template <class T, int C, int R> struct matrix {
     }
     template <class... A, enable_if_t<sizeof...(A) == C && (__is_vector<A> && ...), int> = 0>
     METAL_FUNC matrix(const A&... a) : columns{vec<T, R>(a)...} {}
-    template <class... A, enable_if_t<sizeof...(A) == C * R && (is_arithmetic<A>::value && ...), int> = 0>
+    template <class... A,
+              enable_if_t<sizeof...(A) == C * R && (is_arithmetic<A>::value && ...), int> = 0>
     METAL_FUNC matrix(A... a) {
         T all[] = {__convert<T>(a)...};
         for (int i = 0; i < C * R; i++) columns[i / R].__e[i % R] = all[i];

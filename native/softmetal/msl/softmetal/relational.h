@@ -80,7 +80,8 @@ METAL_FUNC vec<T, N> select(const vec<T, N>& a, __same<const vec<T, N>&> b, bool
     return c ? b : a;
 }
 // An integer condition decides by its sign bit when it is a vector's.
-template <class T, class I, int N, enable_if_t<is_integral<I>::value && !is_same_v<I, bool>, int> = 0>
+template <class T, class I, int N,
+          enable_if_t<is_integral<I>::value && !is_same_v<I, bool>, int> = 0>
 METAL_FUNC vec<T, N> select(const vec<T, N>& a, __same<const vec<T, N>&> b, const vec<I, N>& c) {
     vec<T, N> r;
     for (int i = 0; i < N; i++)
