@@ -143,14 +143,8 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
                 TFormat.Scales(row, Math.Min(8, blocks - b), work);
             }
             TFormat.Prepare(row, subScales, codes);
-            L.Store(values, TFormat.Group<L>(row, subScales, 0));
-            L.Store(values + 64, TFormat.Group<L>(row, subScales, 1));
-            L.Store(values + 128, TFormat.Group<L>(row, subScales, 2));
-            L.Store(values + 192, TFormat.Group<L>(row, subScales, 3));
-            L.Store(values + 256, TFormat.Group<L>(row, subScales, 4));
-            L.Store(values + 320, TFormat.Group<L>(row, subScales, 5));
-            L.Store(values + 384, TFormat.Group<L>(row, subScales, 6));
-            L.Store(values + 448, TFormat.Group<L>(row, subScales, 7));
+            StoreFour(row, subScales, 0, values);
+            StoreFour(row, subScales, 4, values + 256);
             *scale = work[b % 8];
             if (TFormat.MinimumsPerBlock == 8)
             {
@@ -181,6 +175,23 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         int rows,
         in TileMemory tile)
         => IntegerTile<L>.AddBlock((short*)values, scales, tokens, block, rows, tile);
+
+    /// <summary>
+    /// Four groups are computed before the first is stored: the compiler cannot share their loads
+    /// across a store.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFour(byte* block, int* subScales, int index, byte* target)
+    {
+        L first = TFormat.Group<L>(block, subScales, index);
+        L second = TFormat.Group<L>(block, subScales, index + 1);
+        L third = TFormat.Group<L>(block, subScales, index + 2);
+        L fourth = TFormat.Group<L>(block, subScales, index + 3);
+        L.Store(target, first);
+        L.Store(target + 64, second);
+        L.Store(target + 128, third);
+        L.Store(target + 192, fourth);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void SubtractMinimums(float* total, float* part) =>
