@@ -42,7 +42,7 @@ internal unsafe interface IWeightKernel<L>
     /// <param name="tokens">4 activation rows.</param>
     /// <param name="block">Index of the block.</param>
     /// <param name="columns">Columns of the matrix.</param>
-    /// <param name="rows">Weight rows, a multiple of 4 (4 for unquantised weights).</param>
+    /// <param name="rows">Weight rows, a multiple of 4.</param>
     /// <param name="tile">Accumulators, 16 times 16 for each 4 rows, and scratch.</param>
     static abstract void AddTile(
         byte* values,

@@ -161,14 +161,7 @@ internal static unsafe class LinearEngine<L, TKernel>
             // Places beyond the last token repeat it; their sums are not read.
             scratch.Tokens[t] = Describe(task, firstToken + Math.Min(t, tokens - 1));
         }
-        if (TKernel.ValueBytes == sizeof(float))
-        {
-            AddColumnsInnermost(task, height, width);
-        }
-        else
-        {
-            AddColumnsOutermost(task, height, width);
-        }
+        AddBlocks(task, height, width);
         WriteTile(task, firstRow, rows, firstToken, tokens);
     }
 
@@ -177,52 +170,53 @@ internal static unsafe class LinearEngine<L, TKernel>
     /// accumulators stay in the first-level cache.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddColumnsOutermost(in LinearTask task, int height, int width)
+    private static void AddBlocks(in LinearTask task, int height, int width)
     {
+        LinearScratch scratch = task.Scratch;
+        bool pack = TKernel.ValueBytes == sizeof(float);
+        TokenRow* tokens = pack ? scratch.PackedTokens : scratch.Tokens;
         int blocks = BlocksOf(task.Columns);
         for (int b = 0; b < blocks; b++)
         {
+            if (pack)
+            {
+                PackTokens(task, b, width);
+            }
+            long at = (long)b * height;
             for (int t = 0; t < width; t += 4)
             {
-                AddTile(task, b, height, t, 0, height);
+                TKernel.AddTile(
+                    scratch.Weights + (at * BlockBytes),
+                    scratch.Scales + (at * TKernel.ScalesPerBlock),
+                    tokens + t,
+                    b,
+                    task.Columns,
+                    height,
+                    TileAt(scratch, height, t, 0));
             }
         }
     }
 
     /// <summary>
-    /// Four by four rows over all columns: activations of the caller may lie at distances that
-    /// share cache sets, so no more than four rows are in use at a time.
+    /// Copies a block of the binary32 activations, which may lie at distances that share cache sets,
+    /// and pads the end of the rows with zeros.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddColumnsInnermost(in LinearTask task, int height, int width)
-    {
-        int blocks = BlocksOf(task.Columns);
-        for (int t = 0; t < width; t += 4)
-        {
-            for (int r = 0; r < height; r += 4)
-            {
-                for (int b = 0; b < blocks; b++)
-                {
-                    AddTile(task, b, height, t, r, 4);
-                }
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTile(
-        in LinearTask task, int block, int height, int token, int row, int rows)
+    private static void PackTokens(in LinearTask task, int block, int width)
     {
         LinearScratch scratch = task.Scratch;
-        long at = ((long)block * height) + row;
-        TKernel.AddTile(
-            scratch.Weights + (at * BlockBytes),
-            scratch.Scales + (at * TKernel.ScalesPerBlock),
-            scratch.Tokens + token,
-            block,
-            task.Columns,
-            rows,
-            TileAt(scratch, height, token, row));
+        int start = block * TKernel.BlockColumns;
+        int count = Math.Min(TKernel.BlockColumns, task.Columns - start);
+        for (int t = 0; t < width; t++)
+        {
+            float* target = scratch.Packed + (t * TKernel.BlockColumns);
+            var source = new ReadOnlySpan<float>((float*)scratch.Tokens[t].Values + start, count);
+            var copy = new Span<float>(target, TKernel.BlockColumns);
+            source.CopyTo(copy);
+            copy[count..].Clear();
+            // Kernels add the offset of the block.
+            scratch.PackedTokens[t].Values = target - start;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

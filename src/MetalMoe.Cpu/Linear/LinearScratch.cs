@@ -24,6 +24,7 @@ internal sealed unsafe class LinearScratch : IDisposable
     private readonly NativeArray<TokenRow> _tokens;
     private readonly NativeArray<float> _work;
     private readonly NativeArray<float> _zeros;
+    private readonly NativeArray<float> _packed;
 
     /// <param name="maxColumns">Longest weight row.</param>
     public LinearScratch(int maxColumns)
@@ -36,9 +37,10 @@ internal sealed unsafe class LinearScratch : IDisposable
         _scales = new NativeArray<float>(rows * padded / 32);
         _minimums = new NativeArray<float>(rows * padded / 16);
         _accumulators = new NativeArray<float>(rows * TileTokens * 16);
-        _tokens = new NativeArray<TokenRow>(TileTokens);
+        _tokens = new NativeArray<TokenRow>(2 * TileTokens);
         _work = new NativeArray<float>(WorkFloats);
         _zeros = new NativeArray<float>(256);
+        _packed = new NativeArray<float>(TileTokens * 128);
     }
 
     internal byte* Weights => _weights.Pointer;
@@ -57,6 +59,12 @@ internal sealed unsafe class LinearScratch : IDisposable
 
     internal TokenRow* Tokens => _tokens.Pointer;
 
+    /// <summary>The same rows in <see cref="Packed"/>.</summary>
+    internal TokenRow* PackedTokens => _tokens.Pointer + TileTokens;
+
+    /// <summary>One block of 128 binary32 activations of each row of a tile.</summary>
+    internal float* Packed => _packed.Pointer;
+
     public void Dispose()
     {
         _weights.Dispose();
@@ -66,6 +74,7 @@ internal sealed unsafe class LinearScratch : IDisposable
         _tokens.Dispose();
         _work.Dispose();
         _zeros.Dispose();
+        _packed.Dispose();
     }
 
     /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.

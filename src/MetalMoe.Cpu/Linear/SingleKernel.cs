@@ -112,7 +112,11 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
         int columns,
         int rows,
         in TileMemory tile)
-        => SingleTile<L>.AddBlock((float*)values, tokens, block, columns, tile);
+    {
+        int count = Math.Min(BlockColumns, columns - (block * BlockColumns));
+        count = (count + 15) / 16 * 16;
+        SingleTile<L>.AddBlock((float*)values, tokens, block, count, rows, tile);
+    }
 
     /// <summary>The last 1 to 15 weights of a row, padded with zeros.</summary>
     [SkipLocalsInit]
