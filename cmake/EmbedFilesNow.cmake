@@ -1,6 +1,7 @@
 # The build-time half of embed_files. Literals are cut into pieces, since compilers limit their
 # length.
-set(text "// Generated from files; do not edit.\n#include \"${HEADER}\"\n\nnamespace softmetal {\n\n")
+set(text "// Generated from files; do not edit.\n#include \"${HEADER}\"\n\n")
+string(APPEND text "namespace softmetal {\n\n")
 string(APPEND text "const EmbeddedFile ${ARRAY}[] = {\n")
 foreach(file IN LISTS FILES)
   file(RELATIVE_PATH name ${BASE} ${file})

@@ -1,7 +1,8 @@
 // The scanner and the compile cache: reflection, and errors that point into the source.
 #include "harness.h"
 
-#include <cstdlib>
+#include <cstdio>
+#include <unistd.h>
 
 using namespace harness;
 using softmetal::Error;
@@ -69,16 +70,39 @@ TEST(compiler_rejects_what_metal_rejects) {
     CHECK_CONTAINS(error_of(prelude + "kernel void f(device float4* x [[buffer(0)]]) "
                                       "{ x[0].xx = float2(1); }\n"),
                    "a component is assigned twice");
-    CHECK_CONTAINS(error_of(prelude + "kernel void f(device float4* x [[buffer(0)]], device int4* y "
-                                      "[[buffer(1)]]) { x[0] = y[0]; }\n"),
+    CHECK_CONTAINS(error_of(prelude + "kernel void f(device float4* x [[buffer(0)]], "
+                                      "device int4* y [[buffer(1)]]) { x[0] = y[0]; }\n"),
                    "no viable overloaded '='");
 }
 
 TEST(compiler_finds_errors_in_template_instances) {
     CHECK_CONTAINS(error_of(prelude + "template <typename T>\nkernel void f(device T* x) {\n"
                                       "    x[0] = x[0].missing;\n}\n"
-                                      "template [[host_name(\"g\")]] kernel void f<float>(device float*);\n"),
+                                      "template [[host_name(\"g\")]] kernel void "
+                                      "f<float>(device float*);\n"),
                    "user.metal:5:");
+}
+
+TEST(compiler_says_what_to_install_without_clang) {
+    // The search for clang happens once in a process, so another one is asked.
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    CHECK(n > 0);
+    std::string command = "METALMOE_CLANG=no-such-clang '" + std::string(self, std::size_t(n)) +
+                          "' compiler_reflects 2>&1";
+    std::string output;
+    FILE* pipe = popen(command.c_str(), "r");
+    CHECK(pipe);
+    for (int c; (c = std::fgetc(pipe)) != EOF;) output += char(c);
+    CHECK(pclose(pipe) != 0);
+    CHECK_CONTAINS(output, "found none (Debian and Ubuntu: apt install clang-19");
+}
+
+TEST(compiler_literals_are_floats_in_templates_too) {
+    Library::compile(prelude + R"(
+template <typename T> kernel void f(device T* x) { x[0] = T(fmax(0, fmin(1, x[1] / 6 + 0.5))); }
+template [[host_name("f")]] kernel void f<float>(device float*);
+)");
 }
 
 TEST(compiler_says_that_a_function_is_missing) {

@@ -20,7 +20,8 @@ TEST(semantics_simd_operations_match_their_definition) {
     constexpr int n = 96;
     std::vector<int> in(n), out(24 * n);
     for (int i = 0; i < n; i++) in[i] = (i * 7919) % 1013 - 500;
-    auto counters = launch("semantics.metal", "simd_operations", 1, n).bind(0, in).bind(1, out).run();
+    auto l = launch("semantics.metal", "simd_operations", 1, n);
+    auto counters = l.bind(0, in).bind(1, out).run();
     CHECK(counters.simd_operations > 3 * 20);
     for (int i = 0; i < n; i++) {
         const int base = i / 32 * 32, lane = i % 32, *x = &in[base], *o = &out[24 * i];
@@ -52,7 +53,8 @@ TEST(semantics_simdgroup_matrices_multiply) {
     for (int i = 0; i < 128; i++) {
         a[i] = float(i % 11) - 5;
         values[i] = float(i % 4 + 1); // halves 1, 2, 3, 4
-        b[i] = std::uint16_t(i % 4 == 0 ? 0x3c00 : i % 4 == 1 ? 0x4000 : i % 4 == 2 ? 0x4200 : 0x4400);
+        const std::uint16_t halves[4] = {0x3c00, 0x4000, 0x4200, 0x4400};
+        b[i] = halves[i % 4];
     }
     launch("semantics.metal", "matrix_product", 1, 32).bind(0, a).bind(1, b).bind(2, c).run();
     for (int r = 0; r < 8; r++)

@@ -90,7 +90,8 @@ std::size_t Scanner::instantiation(std::size_t begin, std::size_t token, std::st
     std::string kernel_name(at(name));
     while (name > token + 1 && is(name - 1, "::")) name -= 2;
     std::string expression;
-    for (std::size_t i = name; i < last; i++) expression += (i > name ? " " : "") + std::string(at(i));
+    for (std::size_t i = name; i < last; i++)
+        expression += (i > name ? " " : "") + std::string(at(i));
     if (host_name.empty()) host_name = kernel_name;
     instances_.push_back({host_name, kernel_name, qualified(expression)});
     replace(begin, end + 1, "");

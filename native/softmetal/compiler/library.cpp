@@ -28,7 +28,8 @@ std::string call_of(const Function& f) {
 }
 
 std::string entry_point(const Function& f, const std::string& name) {
-    return name + "(const softmetal_arguments* a, const softmetal_lane* l) { " + call_of(f) + " }\n";
+    return name + "(const softmetal_arguments* a, const softmetal_lane* l) { " + call_of(f) +
+           " }\n";
 }
 
 // The macros that the scanner made function constants refer to.
@@ -119,14 +120,16 @@ std::shared_ptr<const Pipeline> Pipeline::create(std::shared_ptr<const Library> 
                                                "of that name");
     std::string text = constant_macros(library->constants_, constants) + library->text_;
     if (options.check) text += "\n#include <softmetal/check_hooks.h>";
-    text += "\n# 1 \"softmetal entry point\"\nextern \"C\" __attribute__((visibility(\"default\"))) ";
+    text += "\n# 1 \"softmetal entry point\"\n";
+    text += "extern \"C\" __attribute__((visibility(\"default\"))) ";
     text += entry_point(*f, "void softmetal_entry");
     std::shared_ptr<Pipeline> p(new Pipeline);
     p->image_ = build_image(text, options);
     p->function_ = *f;
     p->checks_ = options.check;
     p->handle_ = dlopen(p->image_.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!p->handle_) throw Error(Error::Kind::pipeline, "[pipeline] " + function + ": " + dlerror());
+    if (!p->handle_)
+        throw Error(Error::Kind::pipeline, "[pipeline] " + function + ": " + dlerror());
     auto** table = static_cast<const softmetal_runtime**>(dlsym(p->handle_, "softmetal_rt"));
     p->entry_ = dlsym(p->handle_, "softmetal_entry");
     if (!p->entry_)

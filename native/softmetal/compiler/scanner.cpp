@@ -169,7 +169,18 @@ void Scanner::open_brace(std::size_t token) {
     scopes_.push_back(std::move(scope));
 }
 
+// A floating-point literal without a suffix is a float in Metal.
+bool Scanner::is_bare_float(std::size_t token) const {
+    std::string_view t = at(token);
+    bool hexadecimal = t.size() > 1 && (t[1] == 'x' || t[1] == 'X');
+    char last = t.back();
+    return t.find_first_of(hexadecimal ? "pP" : ".eE") != t.npos &&
+           (last == '.' || (last >= '0' && last <= '9'));
+}
+
 std::size_t Scanner::step(std::size_t token) {
+    if (tokens_[token].kind == Token::Kind::number && is_bare_float(token))
+        replace(token, token + 1, std::string(at(token)) + "f");
     if (tokens_[token].kind == Token::Kind::identifier) return word(token);
     std::string_view t = at(token);
     if (t == "{") open_brace(token);

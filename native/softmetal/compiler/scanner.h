@@ -61,6 +61,7 @@ class Scanner {
     void replace(std::size_t first, std::size_t last, std::string with); // tokens [first, last)
     std::string apply_edits();
 
+    bool is_bare_float(std::size_t token) const;
     void open_brace(std::size_t token);
     std::size_t step(std::size_t token); // handles one token, returns the next
     std::size_t word(std::size_t token);

@@ -49,9 +49,7 @@ Arguments language() {
     return {toolchain_path(), "-std=c++17", "-nostdinc", "-nostdinc++", "-fdeclspec", "-w",
             "-isystem", header_directory(), "-D__METAL__=1", "-D__METAL_VERSION__=320",
             "-D__METAL_MACOS__=1", "-D__HAVE_BFLOAT__=1", "-fno-exceptions", "-fno-rtti",
-            "-fno-color-diagnostics", "-fdebug-compilation-dir=.",
-            // A literal without suffix is a float in Metal.
-            "-Xclang", "-cl-single-precision-constant"};
+            "-fno-color-diagnostics", "-fdebug-compilation-dir=."};
 }
 
 // Half and bfloat operations round each result; floats keep IEEE semantics but may contract.

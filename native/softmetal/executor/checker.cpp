@@ -264,7 +264,8 @@ void Checker::race(const Access& a, const Region& region, std::size_t offset, co
     std::string who = "several threads";
     if (thread == by_atomics) who = "an atomic operation";
     else if (is_thread(thread)) who = "thread " + std::to_string(thread - 1);
-    else if (thread != many) who = "several lanes of SIMD-group " + std::to_string(group_of(thread));
+    else if (thread != many)
+        who = "several lanes of SIMD-group " + std::to_string(group_of(thread));
     if (epoch < threadgroup_began_) who += " of an earlier threadgroup";
     const char* verb = a.kind & softmetal_write ? "writes" : "reads";
     fail(a, "race: " + std::string(verb) + " byte " + std::to_string(offset) + " of " +

@@ -21,7 +21,8 @@ WorkerPool::~WorkerPool() {
 void WorkerPool::grow(unsigned workers) {
     while (runners_.size() < workers) {
         runners_.push_back(std::make_unique<Runner>());
-        if (runners_.size() > 1) threads_.emplace_back(&WorkerPool::work, this, runners_.size() - 1);
+        if (runners_.size() > 1)
+            threads_.emplace_back(&WorkerPool::work, this, runners_.size() - 1);
     }
 }
 

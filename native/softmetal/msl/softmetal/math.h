@@ -60,8 +60,7 @@ namespace metal {
 
 // pi times an argument is reduced first, so that sinpi(1) is zero.
 METAL_FUNC double __times_pi(float x) {
-    constexpr double pi = __builtin_bit_cast(double, 0x400921fb54442d18ul); // no double literals
-    return pi * double(x - 2.0f * __builtin_rintf(0.5f * x));
+    return 3.14159265358979323846 * double(x - 2.0f * __builtin_rintf(0.5f * x));
 }
 METAL_FUNC float __quotient_fraction(float x) {
     return __builtin_isinf(x) ? 0.0f * x : __builtin_fminf(x - __builtin_floorf(x), 0x1.fffffep-1f);

@@ -183,8 +183,8 @@ __METAL_TRAIT__(is_pointer, __is_pointer(T))
 __METAL_TRAIT__(is_reference, __is_reference(T))
 __METAL_TRAIT__(is_array, __is_array(T))
 __METAL_TRAIT__(is_trivially_copyable, __is_trivially_copyable(T))
-template <class T, bool = is_arithmetic<T>::value>
-struct is_signed : bool_constant<(T(-1) < T(0))> {};
+template <class T, bool = is_arithmetic<T>::value> struct is_signed
+    : bool_constant<(T(-1) < T(0))> {};
 template <class T> struct is_signed<T, false> : false_type {};
 template <class T, bool = is_arithmetic<T>::value> struct is_unsigned
     : bool_constant<!(T(-1) < T(0))> {};
@@ -195,8 +195,8 @@ template <class A, class B> struct is_convertible : bool_constant<__is_convertib
 template <class A, class B> constexpr bool is_convertible_v = is_convertible<A, B>::value;
 template <class A, class B> struct is_base_of : bool_constant<__is_base_of(A, B)> {};
 template <class A, class B> constexpr bool is_base_of_v = is_base_of<A, B>::value;
-template <class T, class... A>
-struct is_constructible : bool_constant<__is_constructible(T, A...)> {};
+template <class T, class... A> struct is_constructible
+    : bool_constant<__is_constructible(T, A...)> {};
 
 template <size_t Bytes, bool Signed> struct __integer;
 #define __METAL_INTEGER__(bytes, s, u) \

@@ -24,8 +24,9 @@ template <class X> constexpr bool __is_operand =
 template <class X> constexpr int __components = __is_vector<X> ? __width<X> : 1;
 
 // Component i of a vector, or the scalar itself.
-template <class T, int N>
-METAL_FUNC constexpr T __at(const vec<T, N>& v, int i) { return v.__e[i]; }
+template <class T, int N> METAL_FUNC constexpr T __at(const vec<T, N>& v, int i) {
+    return v.__e[i];
+}
 template <class T, enable_if_t<!__is_vector<T>, int> = 0> METAL_FUNC constexpr T __at(T x, int) {
     return x;
 }
