@@ -5,6 +5,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) (void)0
+#endif
+
 #if defined(__x86_64__)
 asm(R"(
     .text
@@ -103,6 +109,8 @@ void* StackPool::take() {
 void StackPool::give_all_back() { free_ = all_; }
 
 void* StackPool::prepare(void* stack, void (*entry)()) {
+    // Frames of an abandoned fiber never return and leave their red zones behind.
+    ASAN_UNPOISON_MEMORY_REGION(stack, SOFTMETAL_STACK_BYTES);
     auto* top = reinterpret_cast<std::uint64_t*>(static_cast<char*>(stack) + SOFTMETAL_STACK_BYTES);
 #if defined(__x86_64__)
     *--top = 0; // the return address that `entry` will never use, which also aligns the stack
