@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using MetalMoe.Core;
 using MetalMoe.Core.Runtime.Sampling;
+using MetalMoe.Core.Text.Grammar;
 
 namespace MetalMoe.Cli;
 
@@ -87,10 +89,23 @@ internal sealed class SamplingArguments
         HelpName = "ID:X",
     };
 
+    private readonly Option<string?> _grammar = new("--grammar")
+    {
+        Description = "The answer keeps to the GBNF grammar in this file",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _schema = new("--json-schema")
+    {
+        Description = "The answer is JSON of the schema in this file",
+        HelpName = "FILE",
+    };
+
     public void AddTo(Command command)
     {
         foreach (var option in (Option[])[_maxTokens, _temperature, _topK, _topP, _minP,
-            _repetition, _presence, _frequency, _window, _seed, _stop, _bias])
+            _repetition, _presence, _frequency, _window, _seed, _stop, _bias, _grammar,
+            _schema])
         {
             command.Add(option);
         }
@@ -104,6 +119,7 @@ internal sealed class SamplingArguments
         {
             MaxTokens = parsed.GetValue(_maxTokens),
             StopStrings = parsed.GetValue(_stop) ?? [],
+            Grammar = ReadGrammar(parsed.GetValue(_grammar), parsed.GetValue(_schema)),
             Sampling = new SamplingOptions
             {
                 Temperature = parsed.GetValue(_temperature),
@@ -119,6 +135,31 @@ internal sealed class SamplingArguments
             },
         };
         return Usage.Check(options, o => o.Validate());
+    }
+
+    private static TextGrammar? ReadGrammar(string? grammar, string? schema)
+    {
+        if (grammar is not null && schema is not null)
+        {
+            throw new UsageException("--grammar, --json-schema: expected one of them, got both");
+        }
+        string? path = grammar ?? schema;
+        if (path is null)
+        {
+            return null;
+        }
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new MetalMoeException(
+                $"[grammar] file: expected a readable file, got '{path}' ({error.Message})");
+        }
+        return grammar is not null
+            ? TextGrammar.ParseGbnf(text) : TextGrammar.FromJsonSchema(text);
     }
 
     private static Dictionary<int, float> ReadBias(string[] values)

@@ -1,5 +1,6 @@
 using MetalMoe.Core;
 using MetalMoe.Core.Runtime.Sampling;
+using MetalMoe.Core.Text.Grammar;
 
 namespace MetalMoe;
 
@@ -25,6 +26,17 @@ public sealed record GenerationOptions
     /// <summary>Puts the text of control tokens into the answer's text.</summary>
     public bool ShowControlTokens { get; init; }
 
+    /// <summary>The answer is a text of this grammar: tokens that would lead out of it are never
+    /// chosen, and the model can end only where the text is complete. An answer that is cut off
+    /// (most tokens, full context, a stop string) may be incomplete. Keep the grammar for further
+    /// requests: what is computed for it is kept with it.</summary>
+    public TextGrammar? Grammar { get; init; }
+
+    /// <summary>The grammar begins behind the first occurrence of this text in the answer, such
+    /// as <c>&lt;/think&gt;</c>; before it the model writes freely but cannot end. At once if
+    /// null.</summary>
+    public string? GrammarAfter { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="MetalMoeException">A value is out of its range.</exception>
     public void Validate()
@@ -38,6 +50,16 @@ public sealed record GenerationOptions
         if (StopStrings.Any(string.IsNullOrEmpty))
         {
             throw new MetalMoeException("[generate] stop string: expected a text, got none");
+        }
+        if (Grammar is not null && IgnoreEndTokens)
+        {
+            throw new MetalMoeException(
+                "[generate] grammar: expected end tokens to count, got the order to ignore them");
+        }
+        if (GrammarAfter is not null && (Grammar is null || GrammarAfter.Length == 0))
+        {
+            throw new MetalMoeException(
+                "[generate] grammar after: expected a text and a grammar, got only one of them");
         }
     }
 }

@@ -27,6 +27,7 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
         _device = device;
         _maxSessions = maxSessions;
         Text = text;
+        Grammars = new GrammarCache(text.Tokenizer.Vocabulary, loaded.Plan.VocabularySize);
         Memory = scheduler.Executor.Memory;
         ContextLength = scheduler.Executor.Options.ContextLength;
         DeviceDescription = device.Description;
@@ -56,6 +57,8 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
 
     /// <summary>Text to tokens and back.</summary>
     public ModelText Text { get; }
+
+    internal GrammarCache Grammars { get; }
 
     /// <summary>Maps a GGUF file and prepares its device, on a thread of the pool.</summary>
     /// <param name="path">A <c>.gguf</c> file, or any part of a split one.</param>

@@ -109,8 +109,10 @@ public sealed class Session : IDisposable, IAsyncDisposable
         GenerationRequest? request = null;
         try
         {
+            var mask = options.Grammar is null
+                ? null : _model.Grammars.CreateMask(options.Grammar, options.GrammarAfter);
             request = new GenerationRequest(_state, options, _model.Text,
-                _model.VocabularySize, ContextLength, stop.Token);
+                _model.VocabularySize, ContextLength, mask, stop.Token);
             Submit(request);
             var updates = request.Updates;
             while (await WaitAsync(updates, cancellationToken).ConfigureAwait(false))

@@ -35,6 +35,7 @@ internal static class RunCommand
         var command = new ExampleCommand("run", "Continues a prompt.",
             "metalmoe run -m MODEL -p \"Once upon a time\" --max-tokens 100",
             "metalmoe run -m MODEL -p \"Once upon a time\" --temperature 0 --json",
+            "metalmoe run -m MODEL -p \"A person:\" --json-schema person.json",
             "metalmoe run -m MODEL --prompt - < letter.txt");
         Model.AddTo(command);
         command.Add(Prompt);

@@ -17,6 +17,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
     private readonly TextDecoder _decoder;
     private readonly StopStringFilter _stops;
     private readonly Sampler _sampler;
+    private readonly GrammarMask? _mask;
     private readonly int _contextLength;
     private int _promptTokens;
     private int _running;
@@ -29,7 +30,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
 
     public GenerationRequest(
         SessionState state, GenerationOptions options, ModelText text, int vocabularySize,
-        int contextLength, CancellationToken token)
+        int contextLength, GrammarMask? mask, CancellationToken token)
         : base(state, token)
     {
         _options = options;
@@ -37,6 +38,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
         _stops = new StopStringFilter(options.StopStrings);
         _sampler = new Sampler(options.Sampling, vocabularySize);
         _contextLength = contextLength;
+        _mask = mask;
     }
 
     public ChannelReader<GenerationUpdate> Updates => _updates.Reader;
@@ -84,7 +86,8 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
     {
         try
         {
-            _sampled = _sampler.Sample(logits);
+            _sampled = _mask is null
+                ? _sampler.Sample(logits) : _sampler.Sample(logits, _mask.Allowed);
         }
         catch (Exception error)
         {
@@ -106,6 +109,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
         }
         int token = _sampled;
         _sampler.Accept(token);
+        _mask?.Accept(token);
         _generated++;
         _lastTime = Stopwatch.GetTimestamp();
         _firstTime = _generated == 1 ? _lastTime : _firstTime;

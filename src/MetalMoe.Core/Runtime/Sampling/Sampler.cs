@@ -64,12 +64,23 @@ public sealed class Sampler
     /// <exception cref="MetalMoeException">
     /// A logit is not a number or positive infinity, or no token is possible.
     /// </exception>
-    public int Sample(ReadOnlySpan<float> logits)
+    public int Sample(ReadOnlySpan<float> logits) => Sample(logits, []);
+
+    /// <summary>Chooses the next token among those that are allowed.</summary>
+    /// <param name="logits">[V].</param>
+    /// <param name="allowed">Bit t % 64 of word t / 64 allows token t; empty allows all.</param>
+    /// <inheritdoc cref="Sample(ReadOnlySpan{float})"/>
+    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
     {
         if (logits.Length != _logits.Length)
         {
             throw new ArgumentException(
                 $"[sampling] logits: expected [{_logits.Length}], got [{logits.Length}]");
+        }
+        if (!allowed.IsEmpty && allowed.Length != (_logits.Length + 63) / 64)
+        {
+            throw new ArgumentException($"[sampling] allowed: expected "
+                + $"[{(_logits.Length + 63) / 64}], got [{allowed.Length}]");
         }
         Check(logits);
         logits.CopyTo(_logits);
@@ -78,6 +89,7 @@ public sealed class Sampler
             _logits[token] += bias;
         }
         ApplyPenalties(logits);
+        ApplyMask(allowed);
         int best = Argmax(_logits);
         if (float.IsNegativeInfinity(_logits[best]))
         {
@@ -112,6 +124,25 @@ public sealed class Sampler
                 ? logit / _options.RepetitionPenalty : logit * _options.RepetitionPenalty;
             _logits[token] = logit - _options.PresencePenalty
                 - (_options.FrequencyPenalty * _window.CountOf(token));
+        }
+    }
+
+    private void ApplyMask(ReadOnlySpan<ulong> allowed)
+    {
+        for (int word = 0; word < allowed.Length; word++)
+        {
+            ulong forbidden = ~allowed[word];
+            Span<float> logits = _logits.AsSpan(
+                word * 64, Math.Min(64, _logits.Length - (word * 64)));
+            if (forbidden == ulong.MaxValue)
+            {
+                logits.Fill(float.NegativeInfinity);
+                continue;
+            }
+            for (int i = 0; forbidden != 0 && i < logits.Length; i++, forbidden >>= 1)
+            {
+                logits[i] = (forbidden & 1) != 0 ? float.NegativeInfinity : logits[i];
+            }
         }
     }
 

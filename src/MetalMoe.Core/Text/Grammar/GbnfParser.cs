@@ -7,6 +7,7 @@ namespace MetalMoe.Core.Text.Grammar;
 internal sealed class GbnfParser
 {
     private const string Root = "root";
+    private const int MaxNesting = 250;
 
     private readonly string _text;
     private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal);
@@ -14,6 +15,7 @@ internal sealed class GbnfParser
     private readonly List<GrammarNode?> _bodies = [];
     private readonly List<int> _firstUses = [];
     private int _at;
+    private int _nesting;
 
     private GbnfParser(string text) => _text = text;
 
@@ -66,10 +68,6 @@ internal sealed class GbnfParser
 
     private GrammarNode ParseAlternatives(bool nested)
     {
-        if (!System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack())
-        {
-            throw ErrorAt(_at, "groups are nested too deeply");
-        }
         var options = new List<GrammarNode> { ParseSequence(nested) };
         while (Current == '|')
         {
@@ -183,8 +181,13 @@ internal sealed class GbnfParser
     private GrammarNode ParseGroup()
     {
         int start = _at++;
+        if (++_nesting > MaxNesting)
+        {
+            throw ErrorAt(start, $"groups: expected at most {MaxNesting} in each other, got more");
+        }
         SkipSpace(newlines: true);
         var body = ParseAlternatives(nested: true);
+        _nesting--;
         if (Current != ')')
         {
             throw _at < _text.Length

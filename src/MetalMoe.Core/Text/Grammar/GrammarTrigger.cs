@@ -32,12 +32,13 @@ public sealed class GrammarTrigger
         return new GrammarTrigger(null, Encoding.UTF8.GetBytes(text));
     }
 
-    /// <summary>As <see cref="After(string)"/>; where the vocabulary has one token for the text,
-    /// as <see cref="After(int)"/>.</summary>
+    /// <summary>As <see cref="After(string)"/>; where the text names a control token, which adds
+    /// no bytes, as <see cref="After(int)"/>.</summary>
     public static GrammarTrigger After(string text, Vocabulary vocabulary)
     {
         ArgumentNullException.ThrowIfNull(vocabulary);
-        return vocabulary.FindText(text) is { } token ? After(token) : After(text);
+        return vocabulary.FindText(text) is { } token
+            && vocabulary.KindOf(token) == TokenKind.Control ? After(token) : After(text);
     }
 
     /// <summary>Bytes of the trigger that a text ends with, after one more byte.</summary>

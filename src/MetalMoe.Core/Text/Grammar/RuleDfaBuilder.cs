@@ -15,6 +15,8 @@ internal sealed class RuleDfaBuilder
     private readonly Dictionary<int[], int> _indices = new(new SetComparer());
     private readonly List<int[]> _sets = [];
     private readonly bool[] _isMarked;
+    private readonly List<int>?[] _opening = new List<int>?[257];
+    private readonly List<int>?[] _closing = new List<int>?[257];
     private long _work;
 
     private RuleDfaBuilder(RuleNfa nfa, string name, int maxStates, long work)
@@ -87,18 +89,16 @@ internal sealed class RuleDfaBuilder
         {
             return result;
         }
-        var opening = new List<int>?[257];
-        var closing = new List<int>?[257];
         foreach (var arrow in arrows)
         {
-            (opening[arrow.First] ??= []).Add(arrow.Target);
-            (closing[arrow.Last + 1] ??= []).Add(arrow.Target);
+            (_opening[arrow.First] ??= []).Add(arrow.Target);
+            (_closing[arrow.Last + 1] ??= []).Add(arrow.Target);
         }
         var open = new List<int>();
         int start = 0;
         for (int value = 0; value <= 256; value++)
         {
-            if (opening[value] is null && closing[value] is null)
+            if (_opening[value] is not { Count: > 0 } && _closing[value] is not { Count: > 0 })
             {
                 continue;
             }
@@ -116,8 +116,10 @@ internal sealed class RuleDfaBuilder
                     result.Add(new Arrow((byte)start, (byte)(value - 1), -1, target));
                 }
             }
-            closing[value]?.ForEach(t => open.Remove(t));
-            open.AddRange(opening[value] ?? []);
+            _closing[value]?.ForEach(t => open.Remove(t));
+            open.AddRange(_opening[value] ?? []);
+            _closing[value]?.Clear();
+            _opening[value]?.Clear();
             start = value;
         }
         return result;

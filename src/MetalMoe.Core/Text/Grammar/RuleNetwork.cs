@@ -10,7 +10,7 @@ namespace MetalMoe.Core.Text.Grammar;
 internal sealed class RuleNetwork
 {
     public const int MaxStates = 200_000;
-    private const long MaxWork = 4_000_000;
+    private const long MaxWork = 2_000_000;
 
     private readonly RuleState[] _states;
     private readonly int[] _ruleStarts;

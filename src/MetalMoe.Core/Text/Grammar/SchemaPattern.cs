@@ -9,6 +9,8 @@ namespace MetalMoe.Core.Text.Grammar;
 /// </summary>
 internal sealed class SchemaPattern
 {
+    private const int MaxNesting = 250;
+
     private static readonly CodePointSet _digits = CodePointSet.Of(new CodePointRange('0', '9'));
 
     private static readonly CodePointSet _words = CodePointSet.Of(
@@ -29,6 +31,7 @@ internal sealed class SchemaPattern
     private readonly string _pointer;
     private readonly GrammarNode _any;
     private int _at;
+    private int _nesting;
 
     private SchemaPattern(string text, string pointer, GrammarNode any)
     {
@@ -82,7 +85,6 @@ internal sealed class SchemaPattern
 
     private GrammarNode ParseAlternatives()
     {
-        RuleFacts.CheckStack();
         var options = new List<GrammarNode>();
         do
         {
@@ -135,7 +137,12 @@ internal sealed class SchemaPattern
             }
             _at = end + 1;
         }
+        if (++_nesting > MaxNesting)
+        {
+            throw Refuse($"more than {MaxNesting} groups in each other");
+        }
         var body = ParseAlternatives();
+        _nesting--;
         return Take(')') ? body : throw Refuse(IsAtEnd ? "a missing ')'" : "'$' inside a group");
     }
 

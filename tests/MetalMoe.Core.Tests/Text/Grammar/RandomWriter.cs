@@ -45,7 +45,8 @@ internal static class RandomWriter
         {
             // Any digit and not always the same one: bounds may forbid what repeats.
             int token = char.IsAsciiDigit(c) ? '0' + random.Next(10) : c;
-            if (Has(mask, token))
+            // Not always, or a pattern that wants a letter would get digits forever.
+            if (Has(mask, token) && random.Next(5) > 0)
             {
                 return token;
             }
