@@ -123,6 +123,8 @@ run_native() {
     echo "== native"
     # Without clang the suite skips itself and says what to install.
     native/install-deps.sh || true
+    [[ -d artifacts/peers/llama.cpp ]] \
+        && export METALMOE_LLAMA_SOURCE=$PWD/artifacts/peers/llama.cpp
     tests/native/run.sh > "$log" 2>&1 || echo "  native: exit status $?" >> "$log"
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -1) || true
     grep -vxF "${line:-no closing line}" "$log" | sed 's/^/  /' || true
