@@ -28,22 +28,14 @@ internal static unsafe class SingleTile<L>
         for (int row = 0; row < rows; row += 4)
         {
             float* previous = block == 0 ? tile.Zeros : accumulators;
-            L s00 = L.Load(previous);
-            L s01 = L.Load(previous + 16);
-            L s02 = L.Load(previous + 32);
-            L s03 = L.Load(previous + 48);
-            L s10 = L.Load(previous + 64);
-            L s11 = L.Load(previous + 80);
-            L s12 = L.Load(previous + 96);
-            L s13 = L.Load(previous + 112);
-            L s20 = L.Load(previous + 128);
-            L s21 = L.Load(previous + 144);
-            L s22 = L.Load(previous + 160);
-            L s23 = L.Load(previous + 176);
-            L s30 = L.Load(previous + 192);
-            L s31 = L.Load(previous + 208);
-            L s32 = L.Load(previous + 224);
-            L s33 = L.Load(previous + 240);
+            L s00 = L.Load(previous), s01 = L.Load(previous + 16);
+            L s02 = L.Load(previous + 32), s03 = L.Load(previous + 48);
+            L s10 = L.Load(previous + 64), s11 = L.Load(previous + 80);
+            L s12 = L.Load(previous + 96), s13 = L.Load(previous + 112);
+            L s20 = L.Load(previous + 128), s21 = L.Load(previous + 144);
+            L s22 = L.Load(previous + 160), s23 = L.Load(previous + 176);
+            L s30 = L.Load(previous + 192), s31 = L.Load(previous + 208);
+            L s32 = L.Load(previous + 224), s33 = L.Load(previous + 240);
             for (int k = 0; k < count; k += 16)
             {
                 L w0 = L.Load(weights + k);
