@@ -31,7 +31,12 @@ internal unsafe interface IWeightKernel<L>
     /// <param name="work">Scratch for 128 values.</param>
     /// <param name="totals">Receives twice 16 values.</param>
     static abstract void DotPair(
-        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals);
+        byte* a,
+        byte* b,
+        int columns,
+        TokenRow* token,
+        float* work,
+        float* totals);
 
     /// <summary>Unpacks integers (or values), scales and minimums of a row.</summary>
     static abstract void UnpackRow(byte* row, int columns, in PanelRow target, float* work);

@@ -90,7 +90,12 @@ internal static unsafe class LinearEngine<L, TKernel>
         {
             byte* next = r + 1 < rows ? row + task.RowBytes : row;
             TKernel.DotPair(
-                row, next, task.Columns, scratch.Tokens + token, scratch.Work, totals + (16 * r));
+                row,
+                next,
+                task.Columns,
+                scratch.Tokens + token,
+                scratch.Work,
+                totals + (16 * r));
             row = next + task.RowBytes;
         }
         float* output = task.Output + (token * task.OutputStride) + firstRow;

@@ -58,7 +58,12 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void DotPair(
-        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
+        byte* a,
+        byte* b,
+        int columns,
+        TokenRow* token,
+        float* work,
+        float* totals)
     {
         float* x = (float*)token->Values;
         L totalA = L.Zero;
@@ -68,6 +73,8 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
         {
             L v = L.Load(x + k);
             long at = (long)k * TFormat.Bytes;
+            L.Prefetch(a + at + WeightStream.PrefetchBytes);
+            L.Prefetch(b + at + WeightStream.PrefetchBytes);
             totalA = L.FusedMultiplyAdd(TFormat.Load<L>(a + at), v, totalA);
             totalB = L.FusedMultiplyAdd(TFormat.Load<L>(b + at), v, totalB);
         }

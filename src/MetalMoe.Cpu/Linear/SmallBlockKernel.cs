@@ -24,7 +24,12 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void DotPair(
-        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
+        byte* a,
+        byte* b,
+        int columns,
+        TokenRow* token,
+        float* work,
+        float* totals)
     {
         short* x = (short*)token->Values;
         int blocks = columns / 32;
@@ -37,6 +42,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
             TFormat.Scales(a + offset, count, work);
             TFormat.Scales(b + offset, count, work + 8);
             work[16] = token->Scales[first / 8];
+            WeightStream.Prefetch<L>(a + offset, count * TFormat.BlockBytes);
+            WeightStream.Prefetch<L>(b + offset, count * TFormat.BlockBytes);
             AddBlocks(a + offset, b + offset, x + (first * 32), count, work, totals);
         }
         if (TFormat.HasMinimum)
@@ -114,6 +121,7 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
+            WeightStream.Prefetch<L>(row, count * TFormat.BlockBytes);
             TFormat.Scales(row, count, scales);
             for (int i = 0; i < count; i++)
             {

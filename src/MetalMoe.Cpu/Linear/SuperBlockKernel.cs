@@ -32,7 +32,12 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void DotPair(
-        byte* a, byte* b, int columns, TokenRow* token, float* work, float* totals)
+        byte* a,
+        byte* b,
+        int columns,
+        TokenRow* token,
+        float* work,
+        float* totals)
     {
         short* x = (short*)token->Values;
         int blocks = columns / 256;
@@ -65,7 +70,13 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void AddBlocks(
-        byte* a, byte* b, short* x, float* sums, int count, float* work, float* totals)
+        byte* a,
+        byte* b,
+        short* x,
+        float* sums,
+        int count,
+        float* work,
+        float* totals)
     {
         int* subA = (int*)work + 32;
         int* subB = (int*)work + 48;
@@ -77,6 +88,8 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         L totalB = L.Load(totals + 16);
         for (int i = 0; i < count; i++)
         {
+            WeightStream.Prefetch<L>(a, TFormat.BlockBytes);
+            WeightStream.Prefetch<L>(b, TFormat.BlockBytes);
             TFormat.Prepare(a, subA, minimumsA);
             TFormat.Prepare(b, subB, minimumsB);
             L v = L.Load(x);
@@ -142,6 +155,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
             {
                 TFormat.Scales(row, Math.Min(8, blocks - b), work);
             }
+            WeightStream.Prefetch<L>(row, TFormat.BlockBytes);
             TFormat.Prepare(row, subScales, codes);
             StoreFour(row, subScales, 0, values);
             StoreFour(row, subScales, 4, values + 256);

@@ -17,6 +17,9 @@ internal unsafe interface ILanes<T>
 
     static abstract void Store(void* target, T value);
 
+    /// <summary>Hints that the cache line will be read soon; any address is allowed.</summary>
+    static abstract void Prefetch(void* address);
+
     /// <summary>All 32 int16 lanes equal.</summary>
     static abstract T Int16(short value);
 
