@@ -61,9 +61,12 @@ build_if_needed() {
 run() {
     build_if_needed
     local args=("$@")
+    case " $* " in
+        *" --prompt "* | *" --prompt="* | *" -p "* | *" --help "* | *" -h "* | *" -? "*) ;;
+        *) args=(--prompt "Once upon a time there was" "$@") ;;
+    esac
     if [[ $# -eq 0 ]]; then
-        args=(--prompt "Once upon a time there was" --max-tokens 200
-            --temperature 0.7 --top-k 40 --top-p 0.95)
+        args+=(--max-tokens 200 --temperature 0.7 --top-k 40 --top-p 0.95)
     fi
     case " ${args[*]} " in
         *" --model "* | *" --model="* | *" -m "* | *" --help "* | *" -h "* | *" -? "*) ;;
@@ -73,16 +76,17 @@ run() {
 }
 
 # Keeps what a reader wants of the detailed test log: what tests print, slow tests, failures.
+# What a test prints comes twice, at once and again in its result; the second time is left out.
 filter_log() {
     awk '
-        /^  (Passed|Skipped) /        { quiet = 1
-                                        if ($0 ~ /\[([0-9]+ [hm] )?[0-9]+ s\]$/) print; next }
-        /^  Failed /                  { quiet = 0 }
-        /^ Standard Output Messages:/ { quiet = 0; next }
+        /^  (Passed|Skipped) /         { quiet = 0
+                                         if (/\[([0-9]+ [hm] )?[0-9]+ s\]$/) print; next }
+        /^  Failed /                   { quiet = 0 }
+        /^ *Standard Output Messages:/ { quiet = 1; next }
         /^NUnit Adapter |^Test [Rr]un |^Total tests|^ *(Passed|Failed|Skipped): / { next }
-        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$/ { next }
-        /^ +Total time:|NUnit3Test|^Running all tests|^Results File/ { next }
-        !quiet                        { print; fflush() }'
+        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$|\.dll$/ { next }
+        /^ +Total time:|NUnit3Test|^Results File/ { next }
+        !quiet                         { print; fflush() }'
 }
 
 # Prints "name: reason" for every skipped test of a trx file.
@@ -152,7 +156,8 @@ run_tests() {
     fi
     for project in tests/*/*.csproj; do
         run_suite "$(basename "$project" .csproj)" "$@"
-        [[ -f $RESULTS/$(basename "$project" .csproj).trx ]] || crashed+=("$project")
+        # With a filter a suite may have nothing to run.
+        [[ -f $RESULTS/$(basename "$project" .csproj).trx || $# -gt 0 ]] || crashed+=("$project")
     done
     # Arguments are for dotnet test: a filtered run leaves the native suite out.
     [[ $# -gt 0 ]] || run_native

@@ -62,6 +62,10 @@ catch (ClosedOutputException)
     // The reader of the pipe has seen enough (metalmoe ... | head): not an error.
     return Ok;
 }
+catch (OutOfMemoryException)
+{
+    return Fail(RuntimeError, "[memory] not enough for this model; use a smaller --context");
+}
 catch (Exception error) when (error is IOException or UnauthorizedAccessException)
 {
     return Fail(RuntimeError, error.Message);
