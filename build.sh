@@ -79,12 +79,14 @@ run() {
 # What a test prints comes twice, at once and again in its result; the second time is left out.
 filter_log() {
     awk '
+        /^ *$/                         { if (++blank == 2) quiet = 0; next }
+                                       { blank = 0 }
         /^  (Passed|Skipped) /         { quiet = 0
-                                         if (/\[([0-9]+ [hm] )?[0-9]+ s\]$/) print; next }
+                                         if (/\[([0-9]+ [hm] |[0-9][0-9]+ s)/) print; next }
         /^  Failed /                   { quiet = 0 }
         /^ *Standard Output Messages:/ { quiet = 1; next }
         /^NUnit Adapter |^Test [Rr]un |^Total tests|^ *(Passed|Failed|Skipped): / { next }
-        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|^ *$|\.dll$/ { next }
+        /^Microsoft|^VSTest|^Copyright|^Starting test|^A total of|\.dll$/ { next }
         /^ +Total time:|NUnit3Test|^Results File/ { next }
         !quiet                         { print; fflush() }'
 }
