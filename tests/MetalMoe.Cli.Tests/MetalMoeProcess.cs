@@ -28,16 +28,17 @@ internal sealed class MetalMoeProcess : IDisposable
 
     private MetalMoeProcess(string[] arguments)
     {
-        string extension = OperatingSystem.IsWindows() ? ".exe" : "";
-        var start = new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "MetalMoe.Cli" + extension), arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardInputEncoding = new UTF8Encoding(false),
-            StandardOutputEncoding = new UTF8Encoding(false),
-        };
+        string program = Path.Combine(
+            AppContext.BaseDirectory, "MetalMoe.Cli" + (OperatingSystem.IsWindows() ? ".exe" : ""));
+        // A test run started in the background ignores Ctrl-C, and children inherit that.
+        ProcessStartInfo start = OperatingSystem.IsLinux()
+            ? new("env", ["--default-signal=INT", program, .. arguments])
+            : new(program, arguments);
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.StandardInputEncoding = new UTF8Encoding(false);
+        start.StandardOutputEncoding = new UTF8Encoding(false);
         _process = Process.Start(start)!;
         _error = _process.StandardError.ReadToEndAsync();
     }

@@ -203,8 +203,8 @@ internal static unsafe class LinearEngine<L, TKernel>
     }
 
     /// <summary>
-    /// Copies a block of the binary32 activations, which may lie at distances that share cache sets,
-    /// and pads the end of the rows with zeros.
+    /// Copies a block of the binary32 activations, which may lie at distances that share cache
+    /// sets, and pads the end of the rows with zeros.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackTokens(in LinearTask task, int block, int width)

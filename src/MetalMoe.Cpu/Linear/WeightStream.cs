@@ -7,8 +7,8 @@ namespace MetalMoe.Cpu.Linear;
 /// Prefetching of weights. Rows are read in ascending order, so what lies a fixed distance ahead is
 /// needed soon, whatever row it belongs to. Hardware prefetchers do not keep up with two rows at a
 /// time and scales that are read first: on an AMD Zen 5 core (November 2026, loaded machine) the
-/// median of a 48 MiB Q4_K matrix times a vector rose from 12.8 to 19.4 GB/s, Q5_K from 12.6 to 21.0,
-/// Q6_K from 7.9 to 22.8; 4 to 9 KiB ahead made no difference.
+/// median of a 48 MiB Q4_K matrix times a vector rose from 12.8 to 19.4 GB/s, Q5_K from 12.6 to
+/// 21.0, Q6_K from 7.9 to 22.8; 4 to 9 KiB ahead made no difference.
 /// </summary>
 internal static unsafe class WeightStream
 {
@@ -16,8 +16,8 @@ internal static unsafe class WeightStream
     public const int PrefetchBytes = 6 * 1024;
 
     /// <summary>
-    /// Asks for what lies ahead of a block that is about to be read. It may lie beyond the matrix: a
-    /// prefetch is only a hint.
+    /// Asks for what lies ahead of a block that is about to be read. It may lie beyond the
+    /// matrix: a prefetch is only a hint.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch<L>(byte* block, int bytes)
