@@ -42,8 +42,8 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
             TFormat.Scales(a + offset, count, work);
             TFormat.Scales(b + offset, count, work + 8);
             work[16] = token->Scales[first / 8];
-            WeightStream.Prefetch<L>(a + offset, count * TFormat.BlockBytes);
-            WeightStream.Prefetch<L>(b + offset, count * TFormat.BlockBytes);
+            WeightStream.PrefetchBlocks<L>(a + offset, count * TFormat.BlockBytes);
+            WeightStream.PrefetchBlocks<L>(b + offset, count * TFormat.BlockBytes);
             AddBlocks(a + offset, b + offset, x + (first * 32), count, work, totals);
         }
         if (TFormat.HasMinimum)
@@ -121,7 +121,7 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
         for (int first = 0; first < blocks; first += 8)
         {
             int count = Math.Min(8, blocks - first);
-            WeightStream.Prefetch<L>(row, count * TFormat.BlockBytes);
+            WeightStream.PrefetchBlocks<L>(row, count * TFormat.BlockBytes);
             TFormat.Scales(row, count, scales);
             for (int i = 0; i < count; i++)
             {

@@ -88,8 +88,8 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         L totalB = L.Load(totals + 16);
         for (int i = 0; i < count; i++)
         {
-            WeightStream.Prefetch<L>(a, TFormat.BlockBytes);
-            WeightStream.Prefetch<L>(b, TFormat.BlockBytes);
+            WeightStream.PrefetchBlock<L>(a, TFormat.BlockBytes);
+            WeightStream.PrefetchBlock<L>(b, TFormat.BlockBytes);
             TFormat.Prepare(a, subA, minimumsA);
             TFormat.Prepare(b, subB, minimumsB);
             L v = L.Load(x);
@@ -155,7 +155,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
             {
                 TFormat.Scales(row, Math.Min(8, blocks - b), work);
             }
-            WeightStream.Prefetch<L>(row, TFormat.BlockBytes);
+            WeightStream.PrefetchBlock<L>(row, TFormat.BlockBytes);
             TFormat.Prepare(row, subScales, codes);
             StoreFour(row, subScales, 0, values);
             StoreFour(row, subScales, 4, values + 256);

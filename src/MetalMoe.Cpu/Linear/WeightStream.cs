@@ -16,16 +16,36 @@ internal static unsafe class WeightStream
     public const int PrefetchBytes = 6 * 1024;
 
     /// <summary>
-    /// Asks for what lies ahead of a block that is about to be read. It may lie beyond the
-    /// matrix: a prefetch is only a hint.
+    /// Asks for what lies ahead of a block of at most 256 bytes that is about to be read. It may
+    /// lie beyond the matrix: a prefetch is only a hint. Straight-line when the size is a constant.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch<L>(byte* block, int bytes)
+    public static void PrefetchBlock<L>(byte* block, int bytes)
+        where L : struct, ILanes<L>
+    {
+        L.Prefetch(block + PrefetchBytes);
+        if (bytes > 64)
+        {
+            L.Prefetch(block + PrefetchBytes + 64);
+        }
+        if (bytes > 128)
+        {
+            L.Prefetch(block + PrefetchBytes + 128);
+        }
+        if (bytes > 192)
+        {
+            L.Prefetch(block + PrefetchBytes + 192);
+        }
+    }
+
+    /// <summary>As <see cref="PrefetchBlock"/> for any length.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrefetchBlocks<L>(byte* blocks, int bytes)
         where L : struct, ILanes<L>
     {
         for (int i = 0; i < bytes; i += 64)
         {
-            L.Prefetch(block + PrefetchBytes + i);
+            L.Prefetch(blocks + PrefetchBytes + i);
         }
     }
 }
