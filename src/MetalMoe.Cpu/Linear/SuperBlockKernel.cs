@@ -70,13 +70,7 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void AddBlocks(
-        byte* a,
-        byte* b,
-        short* x,
-        float* sums,
-        int count,
-        float* work,
-        float* totals)
+        byte* a, byte* b, short* x, float* sums, int count, float* work, float* totals)
     {
         int* subA = (int*)work + 32;
         int* subB = (int*)work + 48;
