@@ -30,8 +30,6 @@ internal sealed class StepContext(int maxTokens, int maxOutputRows, int slots)
     /// <summary>Token rows that need logits.</summary>
     public int[] OutputRows { get; } = new int[maxOutputRows];
 
-    public ReadOnlySpan<StepSegment> Segments => _segments.AsSpan(0, SegmentCount);
-
     public StepSegment Segment(int index) => _segments[index];
 
     public void Load(StepBatch batch)

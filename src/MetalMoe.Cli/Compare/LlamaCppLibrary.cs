@@ -89,7 +89,8 @@ internal sealed unsafe class LlamaCppLibrary
     public delegate* unmanaged[Cdecl]<nint, nint, nint, void> AttachThreadPool { get; }
 
     private delegate* unmanaged[Cdecl]<
-        delegate* unmanaged[Cdecl]<int, byte*, void*, void>, void*, void> LogSet { get; }
+        delegate* unmanaged[Cdecl]<int, byte*, void*, void>, void*, void> LogSet
+    { get; }
 
     /// <summary>Finds and loads the library.</summary>
     /// <param name="path">A folder, or the library file; null takes the environment variable.

@@ -17,10 +17,21 @@ public sealed class StepTrafficTests
     // A 2, F 256 and as much shared, V 512: the defaults, written out so that they cannot drift.
     private static readonly SynthesisShape s_shape = new()
     {
-        Layers = 4, EmbeddingLength = 256, HeadCount = 4, HeadCountKv = 2, KeyLength = 64,
-        SsmStateSize = 64, SsmGroupCount = 2, SsmTimeStepRank = 4, SsmConvKernel = 4,
-        ExpertCount = 8, ExpertUsedCount = 2, ExpertFeedForwardLength = 256,
-        ExpertSharedFeedForwardLength = 256, VocabularySize = 512, FullAttentionInterval = 4,
+        Layers = 4,
+        EmbeddingLength = 256,
+        HeadCount = 4,
+        HeadCountKv = 2,
+        KeyLength = 64,
+        SsmStateSize = 64,
+        SsmGroupCount = 2,
+        SsmTimeStepRank = 4,
+        SsmConvKernel = 4,
+        ExpertCount = 8,
+        ExpertUsedCount = 2,
+        ExpertFeedForwardLength = 256,
+        ExpertSharedFeedForwardLength = 256,
+        VocabularySize = 512,
+        FullAttentionInterval = 4,
     };
 
     [Test]

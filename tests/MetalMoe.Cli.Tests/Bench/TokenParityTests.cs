@@ -58,7 +58,11 @@ public sealed class TokenParityTests
         using var peer = new ScriptedEngine(_ => 0) { Log = log, Name = "b" };
         var options = new CompareOptions
         {
-            ModelPath = "none", Prefill = 4, Decode = 2, Pairs = 2, WarmUp = TimeSpan.Zero,
+            ModelPath = "none",
+            Prefill = 4,
+            Decode = 2,
+            Pairs = 2,
+            WarmUp = TimeSpan.Zero,
         };
 
         IReadOnlyList<ComparedTest> tests = Comparison.Time(

@@ -82,7 +82,8 @@ public sealed class TokenizerTests
         var left = new Tokenizer(new Vocabulary(source));
         Assert.That(Pieces(left, "a \n<mask> b"), Is.EqualTo(new[] { "a", "<mask>", " ", "b" }));
         source = SmallVocabulary.Source([], [("<|user|>", TokenKind.UserDefined)])
-            with { ModelName = "Phi-3 mini" };
+            with
+        { ModelName = "Phi-3 mini" };
         var right = new Tokenizer(new Vocabulary(source));
         Assert.That(Pieces(right, "a <|user|> \nb"),
             Is.EqualTo(new[] { "a", " ", "<|user|>", "b" }));

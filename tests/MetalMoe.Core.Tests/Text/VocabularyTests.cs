@@ -55,8 +55,12 @@ public sealed class VocabularyTests
     {
         string text = new string('x', 5000) + "\n\r\0";
         byte[] hostile = Encoding.UTF8.GetBytes(text);
-        var source = Good with { Tokens = [.. Good.Tokens.Take(257), hostile, hostile],
-            TokenTypes = null, Merges = [] };
+        var source = Good with
+        {
+            Tokens = [.. Good.Tokens.Take(257), hostile, hostile],
+            TokenTypes = null,
+            Merges = []
+        };
         var error = Assert.Throws<VocabularyException>(() => _ = new Vocabulary(source))!;
         Assert.That(error.Message, Has.Length.LessThan(250));
         Assert.That(error.Message, Does.Not.Contain('\n').And.Not.Contain('\0'));
@@ -90,7 +94,8 @@ public sealed class VocabularyTests
             ("<|im_end|>", TokenKind.Normal), ("<|eot_id|>", TokenKind.Control),
             ("<|fim_pad|>", TokenKind.UserDefined), ("<|fim_middle|>", TokenKind.UserDefined),
             ("plain", TokenKind.Normal), ("turn", TokenKind.Normal),
-        ]) with { SpecialIds = new Dictionary<string, long> { ["eos"] = 260, ["eot"] = 261 } };
+        ]) with
+        { SpecialIds = new Dictionary<string, long> { ["eos"] = 260, ["eot"] = 261 } };
         var vocabulary = new Vocabulary(source);
         Assert.That(vocabulary.EndOfGenerationIds,
             Is.EqualTo(new[] { 256, 257, 258, 260, 261 }));

@@ -21,7 +21,9 @@ public sealed class PerplexityTests
     /// <summary>llama.cpp's published values on the text the model was held out from.</summary>
     private static readonly Dictionary<string, double> HeldOut = new()
     {
-        ["bf16"] = 30.3997, ["q8_0"] = 30.4048, ["q4_k_m"] = 30.5758,
+        ["bf16"] = 30.3997,
+        ["q8_0"] = 30.4048,
+        ["q4_k_m"] = 30.5758,
     };
 
     [Test]

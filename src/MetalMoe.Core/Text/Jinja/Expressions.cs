@@ -126,7 +126,7 @@ internal sealed class Comparison(
         {
             var right = operand.Evaluate(context, scope);
             context.Offset = Offset;
-                if (!Test(context, symbol, left, right))
+            if (!Test(context, symbol, left, right))
             {
                 return BoolValue.False;
             }

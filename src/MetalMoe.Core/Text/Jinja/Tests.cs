@@ -64,7 +64,7 @@ internal static class Tests
         Compare("in", "in");
         tests["sameas"] = (["other!"], (_, value, given) => IsSame(value, given[0]!));
         tests["odd"] = ([], (context, value, _) => Modulo(context, value, JinjaValue.From(2)) is
-            { } rest && Equality.CompareNumbers(rest, JinjaValue.From(1)) == 0);
+        { } rest && Equality.CompareNumbers(rest, JinjaValue.From(1)) == 0);
         tests["even"] = ([], (context, value, _) =>
             !Modulo(context, value, JinjaValue.From(2)).IsTrue);
         tests["divisibleby"] = (["num!"], (context, value, given) =>
