@@ -7,6 +7,9 @@ namespace MetalMoe;
 /// <summary>What one request generates, and when it ends. Immutable.</summary>
 public sealed record GenerationOptions
 {
+    /// <summary>Largest value of <see cref="TopLogProbabilities"/>.</summary>
+    public const int MaxTopLogProbabilities = 100;
+
     /// <summary>Most tokens to generate; the context length is a limit too.</summary>
     public int MaxTokens { get; init; } = int.MaxValue;
 
@@ -37,6 +40,11 @@ public sealed record GenerationOptions
     /// null.</summary>
     public string? GrammarAfter { get; init; }
 
+    /// <summary>Reports with each token its logarithmic probability and those of this many most
+    /// likely tokens, as the model gives them: before bias, penalties, temperature and grammar.
+    /// Null reports none.</summary>
+    public int? TopLogProbabilities { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="MetalMoeException">A value is out of its range.</exception>
     public void Validate()
@@ -46,6 +54,11 @@ public sealed record GenerationOptions
         {
             throw new MetalMoeException(
                 $"[generate] max tokens: expected at least 1, got {MaxTokens}");
+        }
+        if (TopLogProbabilities is < 0 or > MaxTopLogProbabilities)
+        {
+            throw new MetalMoeException("[generate] top log-probabilities: expected 0 to "
+                + $"{MaxTopLogProbabilities}, got {TopLogProbabilities}");
         }
         if (StopStrings.Any(string.IsNullOrEmpty))
         {

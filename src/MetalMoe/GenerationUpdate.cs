@@ -52,4 +52,9 @@ public sealed record GenerationStatistics
 /// <param name="FinishReason">Set in the last update.</param>
 /// <param name="Statistics">Set in the last update.</param>
 public readonly record struct GenerationUpdate(
-    int? TokenId, string Text, FinishReason? FinishReason, GenerationStatistics? Statistics);
+    int? TokenId, string Text, FinishReason? FinishReason, GenerationStatistics? Statistics)
+{
+    /// <summary>Set with a token when <see cref="GenerationOptions.TopLogProbabilities"/> asks
+    /// for it.</summary>
+    public TokenLogProbabilities? LogProbabilities { get; init; }
+}

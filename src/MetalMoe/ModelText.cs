@@ -2,6 +2,7 @@ using MetalMoe.Core;
 using MetalMoe.Core.Gguf;
 using MetalMoe.Core.Text;
 using MetalMoe.Core.Text.Jinja;
+using MetalMoe.Engine;
 
 namespace MetalMoe;
 
@@ -9,10 +10,12 @@ namespace MetalMoe;
 public sealed class ModelText
 {
     private readonly Lazy<IChatTemplate> _chatTemplate;
+    private readonly Lazy<ControlTextGuard> _guard;
 
     private ModelText(GgufFile file)
     {
         Tokenizer = new Tokenizer(Vocabulary.Load(file));
+        _guard = new(() => new ControlTextGuard(Tokenizer));
         // Only a conversation needs the template: a broken one must not keep a model from
         // continuing plain text.
         _chatTemplate = new(() =>
@@ -69,12 +72,29 @@ public sealed class ModelText
     /// <param name="messages">The messages in order.</param>
     /// <param name="think">Lets the model think first.</param>
     /// <exception cref="MetalMoeException">The format has no place for a message.</exception>
-    public int[] EncodeChat(IReadOnlyList<ChatMessage> messages, bool think = true)
+    public int[] EncodeChat(IReadOnlyList<ChatMessage> messages, bool think = true) =>
+        [.. CreateChatPrompt(messages, new() { EnableThinking = think }).Tokens];
+
+    /// <summary>
+    /// Renders a conversation with the chat template. Only the template makes control tokens:
+    /// their names inside messages, calls and tools stay text.
+    /// </summary>
+    /// <param name="messages">The messages in order.</param>
+    /// <param name="options">Tools, thinking and the like.</param>
+    /// <exception cref="MetalMoeException">The format has no place for a message or a tool.
+    /// </exception>
+    public ChatPrompt CreateChatPrompt(
+        IReadOnlyList<ChatMessage> messages, ChatTemplateOptions options)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        ArgumentNullException.ThrowIfNull(options);
+        var guard = _guard.Value;
         string prompt = ChatTemplate.Render(
-            messages, new ChatTemplateOptions { EnableThinking = think });
+            [.. messages.Select(guard.Protect)],
+            options with { Tools = [.. options.Tools.Select(guard.Protect)] });
         // Templates write the token that begins a sequence themselves.
-        return Tokenizer.Encode(prompt, parseSpecial: true);
+        return new ChatPrompt(
+            guard.Encode(prompt),
+            prompt.AsSpan().TrimEnd().EndsWith("<think>", StringComparison.Ordinal));
     }
 }

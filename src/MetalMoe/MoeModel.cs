@@ -49,6 +49,9 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
     /// <summary>Positions a session can hold.</summary>
     public int ContextLength { get; }
 
+    /// <summary>Sessions that can be open at the same time.</summary>
+    public int MaxSessions => _maxSessions;
+
     /// <summary>Bytes held beside the mapped weights.</summary>
     public ExecutorMemory Memory { get; }
 
@@ -161,7 +164,8 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
                 loaded.Plan, options.ForExecutor(loaded.Plan.ContextLength));
             Enter(LoadStage.Ready, 1);
             return new MoeModel(
-                loaded, device, text, new Scheduler(executor), options.MaxSessions);
+                loaded, device, text, new Scheduler(executor, options.PromptChunkTokens),
+                options.MaxSessions);
         }
         catch
         {

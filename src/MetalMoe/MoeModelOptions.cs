@@ -26,6 +26,11 @@ public sealed record MoeModelOptions
     /// <summary>Most tokens in one step of prefill.</summary>
     public int MaxBatchTokens { get; init; } = 512;
 
+    /// <summary>Most prompt tokens in a step in which other sessions decode: the smaller, the
+    /// steadier their streams while a long prompt comes in, and the longer that prompt takes.
+    /// </summary>
+    public int PromptChunkTokens { get; init; } = 64;
+
     /// <summary>Most rows of logits in one step; only evaluation asks for more than one a
     /// session.</summary>
     public int MaxLogitsRows { get; init; } = 64;
@@ -38,6 +43,7 @@ public sealed record MoeModelOptions
         Check(ContextLength is >= 0 and <= 1 << 24, "context length", ContextLength);
         Check(MaxSessions is >= 1 and <= 4096, "sessions", MaxSessions);
         Check(MaxBatchTokens is >= 1 and <= 65536, "batch tokens", MaxBatchTokens);
+        Check(PromptChunkTokens is >= 1 and <= 65536, "prompt chunk tokens", PromptChunkTokens);
         Check(MaxLogitsRows is >= 1 and <= 65536, "logits rows", MaxLogitsRows);
     }
 

@@ -3,7 +3,8 @@ namespace MetalMoe.Core.Runtime;
 /// <summary>
 /// Turns the pending tokens of many sequences into steps: schedule, run, complete. Sequences
 /// that decode (one pending token) go first so that streams do not stall; what is left of the
-/// step is filled with chunks of prompts, taking turns. Not thread-safe: one thread drives it.
+/// step, but no more than the prompt chunk while others decode, is filled with chunks of prompts
+/// that take turns. Not thread-safe: one thread drives it.
 /// </summary>
 public sealed class Scheduler : IDisposable
 {
@@ -11,14 +12,20 @@ public sealed class Scheduler : IDisposable
     private readonly List<(Sequence Sequence, int Count)> _scheduled = [];
     private readonly Stack<int> _freeSlots = new();
     private readonly StepBatch _batch = new();
+    private readonly int _promptChunk;
     private int _turn;
 
     /// <summary>Takes over the executor and its slots; disposing the scheduler disposes it.
     /// </summary>
-    public Scheduler(IExecutor executor)
+    /// <param name="executor">The device side.</param>
+    /// <param name="promptChunk">Most prompt tokens in a step in which other sequences decode:
+    /// what a stream waits for while prompts run.</param>
+    public Scheduler(IExecutor executor, int promptChunk = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(executor);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(promptChunk);
         Executor = executor;
+        _promptChunk = promptChunk;
         for (int slot = executor.Options.Slots - 1; slot >= 0; slot--)
         {
             _freeSlots.Push(slot);
@@ -126,15 +133,21 @@ public sealed class Scheduler : IDisposable
                 Add(sequence, ref tokens, ref rows);
             }
         }
+        int decoding = _scheduled.Count;
+        tokens = decoding == 0 ? tokens : Math.Min(tokens, _promptChunk);
+        int first = _turn;
         for (int i = 0; i < _sequences.Count; i++)
         {
-            var sequence = _sequences[(i + _turn) % _sequences.Count];
-            if (sequence.PendingCount > 1)
+            int index = (i + first) % _sequences.Count;
+            if (_sequences[index].PendingCount > 1)
             {
-                Add(sequence, ref tokens, ref rows);
+                bool isFirst = _scheduled.Count == decoding;
+                Add(_sequences[index], ref tokens, ref rows);
+                // The next step begins behind the prompt that this one began with: idle
+                // sequences in between give nobody a second turn.
+                _turn = isFirst && _scheduled.Count > decoding ? index + 1 : _turn;
             }
         }
-        _turn = _sequences.Count == 0 ? 0 : (_turn + 1) % _sequences.Count;
     }
 
     private void Add(Sequence sequence, ref int tokens, ref int rows)

@@ -23,6 +23,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
     private int _running;
     private int _generated;
     private int _sampled;
+    private TokenLogProbabilities? _logProbabilities;
     private long _startTime;
     private long _firstTime;
     private long _lastTime;
@@ -88,6 +89,8 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
         {
             _sampled = _mask is null
                 ? _sampler.Sample(logits) : _sampler.Sample(logits, _mask.Allowed);
+            _logProbabilities = _options.TopLogProbabilities is { } count
+                ? TokenLogProbabilities.Of(logits, _sampled, count) : null;
         }
         catch (Exception error)
         {
@@ -119,7 +122,10 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
             return End(FinishReason.EndToken);
         }
         string text = _stops.Append(_decoder.Append(token));
-        _updates.Writer.TryWrite(new GenerationUpdate(token, text, null, null));
+        _updates.Writer.TryWrite(new GenerationUpdate(token, text, null, null)
+        {
+            LogProbabilities = _logProbabilities,
+        });
         return _stops.IsStopped ? End(FinishReason.StopString)
             : _generated >= _options.MaxTokens ? End(FinishReason.MaxTokens)
             : State.Ran.Count >= _contextLength && End(FinishReason.ContextFull);

@@ -60,6 +60,37 @@ public sealed class SchedulerTests
     }
 
     [Test]
+    public void Beside_decoding_sequences_a_prompt_runs_in_chunks_and_alone_in_full_steps()
+    {
+        var executor = new FakeExecutor(s_options);
+        using var scheduler = new Scheduler(executor, promptChunk: 4);
+        Sequence decode = scheduler.Open();
+        Sequence prefill = scheduler.Open();
+        prefill.Append(new int[40], LogitsMode.None, null);
+        decode.Append([7], LogitsMode.None, null);
+        scheduler.Step(default);
+        decode.Append([7], LogitsMode.None, null);
+        RunAll(scheduler);
+        Assert.That(
+            executor.Steps.Select(step => step.Single(s => s.Slot == prefill.Slot).Count),
+            Is.EqualTo((int[])[4, 4, 16, 16]));
+    }
+
+    [Test]
+    public void Idle_sequences_between_two_prompts_give_neither_of_them_more_turns()
+    {
+        var executor = new FakeExecutor(s_options with { Slots = 5 });
+        using var scheduler = new Scheduler(executor);
+        Sequence[] all = [.. Enumerable.Range(0, 5).Select(_ => scheduler.Open())];
+        all[0].Append(new int[160], LogitsMode.None, null);
+        all[4].Append(new int[160], LogitsMode.None, null);
+        RunAll(scheduler);
+        int[] order = [.. executor.Steps.Select(step => step[0].Slot)];
+        Assert.That(order.Count(slot => slot == all[0].Slot), Is.EqualTo(10));
+        Assert.That(order.Zip(order.Skip(1)), Has.None.Matches<(int A, int B)>(p => p.A == p.B));
+    }
+
+    [Test]
     public void Prompts_take_turns_when_a_step_cannot_hold_them()
     {
         var executor = new FakeExecutor(s_options);
