@@ -83,6 +83,7 @@ typedef struct mm_object_counts {
     int64_t submissions;       /* in flight */
     int64_t allocations;       /* Metal buffers created since the process began */
     int64_t allocated_bytes;   /* of live buffers that are not wrapped memory */
+    int64_t metal_objects;     /* live objects of the software Metal besides devices; else 0 */
 } mm_object_counts;
 MM_EXPORT mm_status mm_object_counts_get(mm_object_counts* counts);
 
@@ -118,13 +119,13 @@ typedef struct mm_device_info {
 } mm_device_info;
 MM_EXPORT mm_status mm_device_info_get(mm_device* device, mm_device_info* info);
 
-/* Checks of the software Metal, for all later submissions to the device and, for `memory`, all
- * later pipelines. A violation ends the submission in MM_EXECUTION_FAILED, with kernel, binding,
- * index and thread in the text.
+/* Checks of the software Metal, for all later submissions to the device. A violation ends the
+ * submission in MM_EXECUTION_FAILED, with kernel, binding, index and thread in the text.
  * Status: MM_UNSUPPORTED on any other Metal. */
 typedef struct mm_checks {
     uint32_t memory;  /* 1: bounds, races, reads of unwritten memory; counts traffic; 30x slower */
-    uint32_t hazards; /* 1: dispatches that touch the same bytes need a barrier between them */
+    uint32_t hazards; /* 1: a barrier is missing where a dispatch writes what another one since
+                         the last barrier touches; sees bindings with a size_bytes only */
     uint64_t shuffle; /* not 0: seed of another order of lanes, threadgroups and dispatches */
 } mm_checks;
 MM_EXPORT mm_status mm_device_set_checks(mm_device* device, const mm_checks* checks);
@@ -145,7 +146,8 @@ MM_EXPORT mm_status mm_device_inject(mm_device* device, uint32_t fault, uint32_t
 
 enum { MM_STORAGE_SHARED = 0, MM_STORAGE_PRIVATE = 1 };
 
-/* Allocates a buffer of zeros, readable and writable by the host when shared.
+/* Allocates a buffer: of zeros, readable and writable by the host, when shared; of arbitrary
+ * bytes when private.
  * Status: MM_INVALID_ARGUMENT for 0 bytes or more than max_buffer_bytes, MM_OUT_OF_MEMORY. */
 MM_EXPORT mm_status mm_buffer_create(mm_device* device, uint64_t size_bytes, uint32_t storage,
                                      mm_buffer** buffer, mm_error* error);
