@@ -33,9 +33,18 @@ constexpr Builtin builtins[] = {
     {"quadgroups_per_threadgroup", "quads"},
 };
 
+// The text of string literals, several in a row joined as the compiler joins them (macros make
+// names like "f_" "32").
 std::string unquoted(const std::string& text) {
-    std::size_t a = text.find('"'), b = text.rfind('"');
-    return b > a ? text.substr(a + 1, b - a - 1) : text;
+    std::string out;
+    std::size_t open = text.find('"');
+    while (open != std::string::npos) {
+        std::size_t close = text.find('"', open + 1);
+        if (close == std::string::npos) break;
+        out += text.substr(open + 1, close - open - 1);
+        open = text.find('"', close + 1);
+    }
+    return out.empty() ? text : out;
 }
 
 } // namespace

@@ -222,7 +222,7 @@ kernel void fill(device T* out, constant T& value, uint i [[thread_position_in_g
     for (int k = 0; k < N; k++) out[i * N + k] = value;
 }
 typedef decltype(fill<float, 2>) fill_t;
-template [[host_name("fill_float_2")]] kernel fill_t fill<float, 2>;
+template [[host_name("fill_" "float_2")]] kernel fill_t fill<float, 2>;
 template [[host_name("fill_int_3")]] [[kernel]] decltype(fill<int, 3>) fill<int, 3>;
 
 // Members that differ by address space only, and overloads that need explicit types.
