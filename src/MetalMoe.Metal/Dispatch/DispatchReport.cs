@@ -1,0 +1,24 @@
+using MetalMoe.Metal.Interop;
+
+namespace MetalMoe.Metal.Dispatch;
+
+/// <summary>
+/// What the dispatches of one run of a list cost. Traffic is counted on the software Metal with
+/// its memory check only.
+/// </summary>
+internal sealed class DispatchReport(DispatchList list)
+{
+    /// <summary>One row a dispatch.</summary>
+    public MmDispatchResult[] Results { get; } = new MmDispatchResult[list.Entries.Count];
+
+    /// <summary>One row a binding; see <see cref="TrafficOf"/>.</summary>
+    public MmTraffic[] Traffic { get; } = new MmTraffic[list.BindingCount];
+
+    /// <summary>Traffic of a dispatch by binding; the first row is that of the step's numbers,
+    /// the others follow the kernel's spec.</summary>
+    public ReadOnlySpan<MmTraffic> TrafficOf(int dispatch)
+    {
+        var (first, count) = list.BindingRange(dispatch);
+        return Traffic.AsSpan(first, count);
+    }
+}

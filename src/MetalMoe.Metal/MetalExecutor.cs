@@ -1,0 +1,215 @@
+using MetalMoe.Core;
+using MetalMoe.Core.Plan;
+using MetalMoe.Core.Runtime;
+using MetalMoe.Metal.Dispatch;
+using MetalMoe.Metal.Memory;
+
+namespace MetalMoe.Metal;
+
+/// <summary>A plan lowered to Metal dispatches, with the caches and states of its slots.</summary>
+internal sealed class MetalExecutor : IExecutor
+{
+    private readonly MetalContext _context;
+    private readonly KernelLibrary _kernels;
+    private readonly PlanMemory _memory;
+    private readonly DispatchList _decode;
+    private readonly DispatchList? _prefill;
+    private int _outputCount;
+    private bool _disposed;
+
+    public MetalExecutor(
+        ModelPlan plan, ExecutorOptions options, MetalContext context, KernelLibrary kernels)
+    {
+        Validate(options);
+        Plan = plan;
+        Options = options;
+        _context = context;
+        _kernels = kernels;
+        _memory = new PlanMemory(context, plan, options);
+        try
+        {
+            _decode = Lower(StepForm.Decode);
+            if (options.MaxBatchTokens > DispatchForms.MaxDecodeTokens)
+            {
+                _prefill = Lower(StepForm.Prefill);
+            }
+        }
+        catch
+        {
+            _memory.Dispose();
+            throw;
+        }
+        Memory = new ExecutorMemory(_memory.CacheBytes, _memory.StateBytes, _memory.ScratchBytes);
+        RecurrentStateBytes = _memory.States.Sum(s => s.BytesPerSlot);
+    }
+
+    public ModelPlan Plan { get; }
+
+    public ExecutorOptions Options { get; }
+
+    public ExecutorMemory Memory { get; }
+
+    public long RecurrentStateBytes { get; }
+
+    /// <summary>The memory the dispatches bind.</summary>
+    public PlanMemory DeviceMemory => _memory;
+
+    /// <summary>The dispatches of a form of step.</summary>
+    public DispatchList Dispatches(StepForm form) =>
+        form == StepForm.Decode ? _decode : _prefill ?? _decode;
+
+    public void Execute(StepBatch batch, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(batch);
+        Validate(batch);
+        cancellationToken.ThrowIfCancellationRequested();
+        StepShape shape = _memory.Step.Fill(batch);
+        DispatchList list = Dispatches(DispatchForms.Of(shape.Tokens));
+        _context.Run(list, shape);
+        _outputCount = shape.Rows;
+    }
+
+    public ReadOnlySpan<float> GetLogits(int outputRow)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(outputRow);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(outputRow, _outputCount);
+        long bytes = (long)Plan.VocabularySize * sizeof(float);
+        return _memory.Logits.Slice(outputRow * bytes, bytes).AsSpan<float>();
+    }
+
+    public void ResetSlot(int slot)
+    {
+        CheckSlot(slot);
+        foreach (StateMemory state in _memory.States)
+        {
+            state.ConvolutionSlot(slot).Clear();
+            state.DeltaSlot(slot).Clear();
+        }
+    }
+
+    public void CopySlot(int source, int destination, int length)
+    {
+        CheckSlot(source);
+        CheckSlot(destination);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Options.ContextLength);
+        foreach (CacheMemory cache in _memory.Caches)
+        {
+            cache.CopySlot(source, destination, length);
+        }
+        foreach (StateMemory state in _memory.States)
+        {
+            state.ConvolutionSlot(source).CopyTo(state.ConvolutionSlot(destination));
+            state.DeltaSlot(source).CopyTo(state.DeltaSlot(destination));
+        }
+    }
+
+    public void SaveRecurrentState(int slot, Span<byte> destination)
+    {
+        CheckSlot(slot);
+        CheckStateLength(destination.Length);
+        foreach (StateMemory state in _memory.States)
+        {
+            destination = Save(state.ConvolutionSlot(slot), destination);
+            destination = Save(state.DeltaSlot(slot), destination);
+        }
+    }
+
+    public void LoadRecurrentState(int slot, ReadOnlySpan<byte> source)
+    {
+        CheckSlot(slot);
+        CheckStateLength(source.Length);
+        foreach (StateMemory state in _memory.States)
+        {
+            source = Load(state.ConvolutionSlot(slot), source);
+            source = Load(state.DeltaSlot(slot), source);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _memory.Dispose();
+        }
+    }
+
+    private DispatchList Lower(StepForm form) =>
+        new Lowering(Plan, Options, form, _kernels, _memory).Lower();
+
+    private static Span<byte> Save(Span<byte> state, Span<byte> destination)
+    {
+        state.CopyTo(destination);
+        return destination[state.Length..];
+    }
+
+    private static ReadOnlySpan<byte> Load(Span<byte> state, ReadOnlySpan<byte> source)
+    {
+        source[..state.Length].CopyTo(state);
+        return source[state.Length..];
+    }
+
+    private static void Validate(ExecutorOptions options)
+    {
+        Check(options.ContextLength >= 1, "context length", options.ContextLength);
+        Check(options.MaxBatchTokens is >= 1 and <= 65536, "batch", options.MaxBatchTokens);
+        Check(options.MaxLogitsRows >= 1, "logits rows", options.MaxLogitsRows);
+        Check(options.Slots is >= 1 and <= 4096, "slots", options.Slots);
+    }
+
+    private static void Check(bool holds, string option, int found)
+    {
+        if (!holds)
+        {
+            throw new MetalMoeException($"[metal] {option}: {found} is out of range");
+        }
+    }
+
+    private void Validate(StepBatch batch)
+    {
+        if (batch.Tokens.Length > Options.MaxBatchTokens
+            || batch.OutputRows.Length > Options.MaxLogitsRows
+            || batch.Segments.Length > Options.Slots)
+        {
+            throw new ArgumentException(
+                $"[step] expected at most {Options.MaxBatchTokens} tokens, "
+                + $"{Options.MaxLogitsRows} logits rows and {Options.Slots} slots, got "
+                + $"{batch.Tokens.Length}, {batch.OutputRows.Length} and "
+                + $"{batch.Segments.Length}");
+        }
+        foreach (int token in batch.Tokens)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(token);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, Plan.VocabularySize);
+        }
+        foreach (StepSegment segment in batch.Segments)
+        {
+            CheckSlot(segment.Slot);
+            if (segment.Position < 0
+                || segment.Position > Options.ContextLength - segment.TokenCount)
+            {
+                throw new MetalMoeException(
+                    $"[step] context: expected at most {Options.ContextLength} positions, got "
+                    + $"{segment.TokenCount} tokens at position {segment.Position}");
+            }
+        }
+    }
+
+    private void CheckSlot(int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(slot);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slot, Options.Slots);
+    }
+
+    private void CheckStateLength(int length)
+    {
+        if (length != RecurrentStateBytes)
+        {
+            throw new ArgumentException(
+                $"[state] expected {RecurrentStateBytes} bytes, got {length}");
+        }
+    }
+}
