@@ -84,7 +84,8 @@ internal sealed class Lowering
     /// <summary>Adds a dispatch.</summary>
     /// <param name="kernel">The kernel; one without formats.</param>
     /// <param name="args">Its argument struct, bound at index 0.</param>
-    /// <param name="buffers">Its buffers in the order of the spec's bindings.</param>
+    /// <param name="buffers">Its buffers in the order of the spec's bindings; <c>default</c> for
+    /// one that a function constant leaves out.</param>
     /// <param name="grid">Threadgroups for a step.</param>
     /// <param name="threads">Threads of a threadgroup.</param>
     /// <param name="threadgroupBytes">Threadgroup memory at index 0; a multiple of 16.</param>

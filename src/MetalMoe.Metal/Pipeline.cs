@@ -10,7 +10,8 @@ internal sealed unsafe class Pipeline : IDisposable
         Name = name;
         Handle = handle;
         Status.Check(
-            NativeMethods.mm_pipeline_info_get(handle, out MmPipelineInfo info), $"pipeline {name}");
+            NativeMethods.mm_pipeline_info_get(handle, out MmPipelineInfo info),
+            $"kernel {name}");
         MaxThreads = (int)info.MaxThreadsPerThreadgroup;
         StaticThreadgroupBytes = (int)info.StaticThreadgroupBytes;
     }

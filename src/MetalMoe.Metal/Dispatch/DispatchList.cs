@@ -16,7 +16,7 @@ internal sealed unsafe class DispatchList
     private const int StepParamsIndex = 1;
 
     private readonly List<DispatchEntry> _entries = [];
-    private readonly List<BufferRef> _buffers = [];
+    private readonly List<(BufferRef Part, int Index)> _buffers = [];
     private readonly List<byte> _args = [];
     private readonly List<MmDispatch> _building = [];
     private readonly HazardTracker _hazards = new();
@@ -56,9 +56,7 @@ internal sealed unsafe class DispatchList
         _building.Add(new MmDispatch
         {
             Pipeline = entry.Pipeline.Handle.Pointer,
-            // One more binding a dispatch: the step's numbers.
-            FirstBinding = (uint)(_buffers.Count + _entries.Count),
-            BindingCount = (uint)(buffers.Length + 1),
+            FirstBinding = (uint)_buffers.Count,
             ArgumentOffset = (uint)_args.Count,
             ArgumentBytes = (uint)args.Length,
             Threads = new MmSize { X = (uint)entry.Threads, Y = 1, Z = 1 },
@@ -66,28 +64,31 @@ internal sealed unsafe class DispatchList
             Flags = _hazards.Add(bindings, buffers) ? MmDispatch.BarrierBefore : 0,
         });
         _entries.Add(entry);
-        _buffers.AddRange(buffers);
         _args.AddRange(args);
+        _buffers.Add((default, StepParamsIndex));
+        for (int i = 0; i < buffers.Length; i++)
+        {
+            if (!buffers[i].IsNone)
+            {
+                _buffers.Add((buffers[i], KernelSpec.FirstBinding + i));
+            }
+        }
+        CollectionsMarshal.AsSpan(_building)[^1].BindingCount =
+            (uint)_buffers.Count - _building[^1].FirstBinding;
     }
 
     /// <summary>Ends the building and makes the native arrays.</summary>
     public void Seal(BufferRef stepParams)
     {
-        _bindings = GC.AllocateArray<MmBinding>(_buffers.Count + _entries.Count, pinned: true);
+        _bindings = GC.AllocateArray<MmBinding>(_buffers.Count, pinned: true);
         _argBytes = GC.AllocateArray<byte>(_args.Count, pinned: true);
         _records = GC.AllocateArray<MmDispatch>(_entries.Count, pinned: true);
         _args.CopyTo(_argBytes);
         _building.CopyTo(_records);
-        int buffer = 0;
-        foreach (MmDispatch record in _records)
+        for (int i = 0; i < _buffers.Count; i++)
         {
-            int first = (int)record.FirstBinding;
-            _bindings[first] = Binding(stepParams, StepParamsIndex);
-            for (int i = 0; i < record.BindingCount - 1; i++)
-            {
-                _bindings[first + 1 + i] = Binding(
-                    _buffers[buffer++], KernelSpec.FirstBinding + i);
-            }
+            var (part, index) = _buffers[i];
+            _bindings[i] = Binding(index == StepParamsIndex ? stepParams : part, index);
         }
     }
 
@@ -99,11 +100,11 @@ internal sealed unsafe class DispatchList
     public (int First, int Count) BindingRange(int dispatch) =>
         ((int)_building[dispatch].FirstBinding, (int)_building[dispatch].BindingCount);
 
-    /// <summary>The buffers of a dispatch in the order of its kernel's spec.</summary>
-    public IEnumerable<BufferRef> Buffers(int dispatch)
+    /// <summary>What a dispatch binds from index 2 on: index of the binding and buffer.</summary>
+    public IEnumerable<(BufferRef Part, int Index)> Buffers(int dispatch)
     {
         var (first, count) = BindingRange(dispatch);
-        return _buffers.Skip(first - dispatch).Take(count - 1);
+        return _buffers.GetRange(first + 1, count - 1);
     }
 
     /// <summary>The list as a submission with the grids of a step; valid while the list is

@@ -15,7 +15,7 @@ internal sealed class DispatchReport(DispatchList list)
     public MmTraffic[] Traffic { get; } = new MmTraffic[list.BindingCount];
 
     /// <summary>Traffic of a dispatch by binding; the first row is that of the step's numbers,
-    /// the others follow the kernel's spec.</summary>
+    /// the others are those of <see cref="DispatchList.Buffers"/>.</summary>
     public ReadOnlySpan<MmTraffic> TrafficOf(int dispatch)
     {
         var (first, count) = list.BindingRange(dispatch);

@@ -18,6 +18,10 @@ internal sealed class HazardTracker
         bool barrier = false;
         for (int i = 0; i < buffers.Length; i++)
         {
+            if (buffers[i].IsNone)
+            {
+                continue;
+            }
             Access access = bindings[i].Access;
             barrier |= Touches(_written, buffers[i])
                 || (access != Access.Read && Touches(_read, buffers[i]));
@@ -29,6 +33,10 @@ internal sealed class HazardTracker
         }
         for (int i = 0; i < buffers.Length; i++)
         {
+            if (buffers[i].IsNone)
+            {
+                continue;
+            }
             Access access = bindings[i].Access;
             (access == Access.Read ? _read : _written).Add(buffers[i]);
         }

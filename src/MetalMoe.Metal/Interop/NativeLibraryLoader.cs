@@ -96,5 +96,6 @@ internal static class NativeLibraryLoader
     }
 
     private static string Packages => OperatingSystem.IsMacOS()
-        ? "Xcode's command line tools" : "clang-19 and libgnustep-base-dev (native/install-deps.sh)";
+        ? "Xcode's command line tools"
+        : "clang-19 and libgnustep-base-dev (native/install-deps.sh does it)";
 }

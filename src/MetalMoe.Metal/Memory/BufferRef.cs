@@ -3,9 +3,14 @@ namespace MetalMoe.Metal.Memory;
 /// <summary>A part of a device buffer, as kernels bind it.</summary>
 /// <param name="Buffer">The buffer.</param>
 /// <param name="Offset">Its first byte.</param>
-/// <param name="Length">Bytes.</param>
+/// <param name="Length">Bytes; what lies behind them a checking device guards.</param>
+/// <remarks>The default value binds nothing: for a parameter that a function constant leaves
+/// out.</remarks>
 internal readonly record struct BufferRef(DeviceBuffer Buffer, long Offset, long Length)
 {
+    /// <summary>True for the default value.</summary>
+    public bool IsNone => Buffer is null;
+
     /// <summary>Address of the first byte on the host, which is the device's too.</summary>
     public nint Address => Buffer.Address + (nint)Offset;
 

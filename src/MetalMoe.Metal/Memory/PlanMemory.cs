@@ -21,7 +21,8 @@ internal sealed class PlanMemory : IDisposable
         try
         {
             Weights = Own(new WeightWindows(context, PlanWeights.Of(plan)));
-            Step = new StepMemory(Own(context.CreateBuffer(StepMemory.ByteCount(options))), options);
+            Step = new StepMemory(
+                Own(context.CreateBuffer(StepMemory.ByteCount(options))), options);
             _rows = [.. plan.Buffers.Select(b => Own(context.CreateBuffer(
                 checked((long)options.MaxBatchTokens * b.Columns * sizeof(float)))))];
             Caches = [.. plan.Caches.Select(c => new CacheMemory(
