@@ -2,7 +2,6 @@ using MetalMoe.Core;
 using MetalMoe.Core.Gguf;
 using MetalMoe.Core.Text;
 using MetalMoe.Core.Text.Jinja;
-using MetalMoe.Engine;
 
 namespace MetalMoe;
 
@@ -10,12 +9,18 @@ namespace MetalMoe;
 public sealed class ModelText
 {
     private readonly Lazy<IChatTemplate> _chatTemplate;
-    private readonly Lazy<ControlTextGuard> _guard;
 
-    private ModelText(GgufFile file)
+    private ModelText(GgufFile file, string? chatTemplate)
     {
         Tokenizer = new Tokenizer(Vocabulary.Load(file));
-        _guard = new(() => new ControlTextGuard(Tokenizer));
+        if (chatTemplate is not null)
+        {
+            var given = new JinjaChatTemplate(
+                JinjaTemplate.Parse(chatTemplate, "chat template"), null,
+                TextOf(Tokenizer.Vocabulary.BosId), TextOf(Tokenizer.Vocabulary.EosId));
+            _chatTemplate = new(given);
+            return;
+        }
         // Only a conversation needs the template: a broken one must not keep a model from
         // continuing plain text.
         _chatTemplate = new(() =>
@@ -34,10 +39,12 @@ public sealed class ModelText
 
     /// <summary>Reads the vocabulary of a model, or of a file with nothing else.</summary>
     /// <exception cref="MetalMoeException">The vocabulary is missing or not valid.</exception>
-    public static ModelText Load(GgufFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="chatTemplate">Jinja source to use in place of the file's own template.</param>
+    public static ModelText Load(GgufFile file, string? chatTemplate = null)
     {
         ArgumentNullException.ThrowIfNull(file);
-        return new ModelText(file);
+        return new ModelText(file, chatTemplate);
     }
 
     /// <summary>Tokens of a text, with the model's BOS where it wants one.</summary>
@@ -68,16 +75,17 @@ public sealed class ModelText
     public bool IsEndToken(int token) =>
         token < Tokenizer.Vocabulary.Count && Tokenizer.IsEndOfGeneration(token);
 
-    /// <summary>Tokens of a conversation up to where the model answers.</summary>
+    /// <summary>Tokens of a conversation up to where the model answers. Names of control tokens
+    /// in the messages are text, not tokens.</summary>
     /// <param name="messages">The messages in order.</param>
     /// <param name="think">Lets the model think first.</param>
     /// <exception cref="MetalMoeException">The format has no place for a message.</exception>
     public int[] EncodeChat(IReadOnlyList<ChatMessage> messages, bool think = true) =>
-        [.. CreateChatPrompt(messages, new() { EnableThinking = think }).Tokens];
+        CreateChatPrompt(messages, new ChatTemplateOptions { EnableThinking = think }).Tokens;
 
     /// <summary>
     /// Renders a conversation with the chat template. Only the template makes control tokens:
-    /// their names inside messages, calls and tools stay text.
+    /// their names inside messages, calls, tools and variables stay text.
     /// </summary>
     /// <param name="messages">The messages in order.</param>
     /// <param name="options">Tools, thinking and the like.</param>
@@ -86,15 +94,37 @@ public sealed class ModelText
     public ChatPrompt CreateChatPrompt(
         IReadOnlyList<ChatMessage> messages, ChatTemplateOptions options)
     {
-        ArgumentNullException.ThrowIfNull(messages);
         ArgumentNullException.ThrowIfNull(options);
-        var guard = _guard.Value;
-        string prompt = ChatTemplate.Render(
-            [.. messages.Select(guard.Protect)],
-            options with { Tools = [.. options.Tools.Select(guard.Protect)] });
         // Templates write the token that begins a sequence themselves.
-        return new ChatPrompt(
-            guard.Encode(prompt),
-            prompt.AsSpan().TrimEnd().EndsWith("<think>", StringComparison.Ordinal));
+        var prompt = ChatPromptEncoder.Encode(Tokenizer, ChatTemplate, messages, options);
+        bool isThinking = options.AddGenerationPrompt
+            && prompt.Text.AsSpan().TrimEnd().EndsWith("<think>");
+        return new ChatPrompt(prompt.Tokens, isThinking)
+        {
+            Text = prompt.Text,
+            ConversationLength = options.AddGenerationPrompt
+                ? CountConversation(prompt.Tokens, messages, options) : prompt.Tokens.Length,
+        };
     }
+
+    /// <summary>How many tokens are the messages alone, without the invitation to answer.
+    /// </summary>
+    private int CountConversation(
+        int[] prompt, IReadOnlyList<ChatMessage> messages, ChatTemplateOptions options)
+    {
+        try
+        {
+            int[] alone = ChatPromptEncoder.Encode(
+                Tokenizer, ChatTemplate, messages,
+                options with { AddGenerationPrompt = false }).Tokens;
+            return prompt.AsSpan().CommonPrefixLength(alone);
+        }
+        catch (MetalMoeException)
+        {
+            // A template may refuse a conversation that it is not asked to continue.
+            return 0;
+        }
+    }
+
+    private string TextOf(int? token) => token is { } id ? Tokenizer.Decode([id]) : "";
 }

@@ -4,6 +4,7 @@ using MetalMoe.Core.Models;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Engine;
+using Microsoft.Win32.SafeHandles;
 
 namespace MetalMoe;
 
@@ -16,16 +17,17 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
     private readonly LoadedModel _loaded;
     private readonly IDevice _device;
     private readonly EngineLoop _engine;
-    private readonly int _maxSessions;
+    private readonly MoeModelOptions _options;
     private int _openSessions;
     private int _isDisposed;
 
     private MoeModel(
-        LoadedModel loaded, IDevice device, ModelText text, Scheduler scheduler, int maxSessions)
+        LoadedModel loaded, IDevice device, ModelText text, Scheduler scheduler,
+        MoeModelOptions options)
     {
         _loaded = loaded;
         _device = device;
-        _maxSessions = maxSessions;
+        _options = options;
         Text = text;
         Grammars = new GrammarCache(text.Tokenizer.Vocabulary, loaded.Plan.VocabularySize);
         Memory = scheduler.Executor.Memory;
@@ -49,9 +51,6 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
     /// <summary>Positions a session can hold.</summary>
     public int ContextLength { get; }
 
-    /// <summary>Sessions that can be open at the same time.</summary>
-    public int MaxSessions => _maxSessions;
-
     /// <summary>Bytes held beside the mapped weights.</summary>
     public ExecutorMemory Memory { get; }
 
@@ -60,6 +59,13 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
 
     /// <summary>Text to tokens and back.</summary>
     public ModelText Text { get; }
+
+    /// <summary>What the model calls itself, or the name of its file.</summary>
+    public string Name => File.Metadata.TryGetString("general.name", out string? name)
+        && name.Length > 0 ? name : System.IO.Path.GetFileNameWithoutExtension(Path);
+
+    /// <summary>Sessions that can be open at the same time.</summary>
+    public int MaxSessions => _options.MaxSessions;
 
     internal GrammarCache Grammars { get; }
 
@@ -77,10 +83,24 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
         CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new MoeModelOptions();
-        options.Validate();
-        return Task.Run(() => Load(path, options, progress, cancellationToken),
-            cancellationToken);
+        return LoadAsync(() => GgufFile.Open(path), options, progress, cancellationToken);
+    }
+
+    /// <summary>As above, for a file that is open already, as a sandboxed application gets it.
+    /// </summary>
+    /// <param name="handle">A <c>.gguf</c> file open for reading, not a part of a split one. It
+    /// stays the caller's, who may close it when the model is loaded.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Told when a stage begins.</param>
+    /// <param name="cancellationToken">Stops between two stages.</param>
+    /// <exception cref="MetalMoeException">As above.</exception>
+    public static Task<MoeModel> LoadAsync(
+        SafeFileHandle handle, MoeModelOptions? options = null,
+        IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        return LoadAsync(
+            () => GgufFile.Open(handle, "model"), options, progress, cancellationToken);
     }
 
     /// <summary>Opens an empty session.</summary>
@@ -90,13 +110,8 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
     public Session CreateSession()
     {
         ObjectDisposedException.ThrowIf(_isDisposed != 0, this);
-        if (Interlocked.Increment(ref _openSessions) > _maxSessions)
-        {
-            Interlocked.Decrement(ref _openSessions);
-            throw new InvalidOperationException(
-                $"[model] {_maxSessions} sessions are open, as many as the model was loaded for");
-        }
-        return new Session(this);
+        return TryCreateSession() ?? throw new InvalidOperationException(
+            $"[model] {MaxSessions} sessions are open, as many as the model was loaded for");
     }
 
     /// <summary>Abandons what runs, then frees cache, device and mapping.</summary>
@@ -112,6 +127,19 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
 
     /// <summary>As <see cref="Dispose"/>, off the caller's thread.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    /// <summary>An empty session, or null when as many are open as there may be.</summary>
+    internal Session? TryCreateSession()
+    {
+        if (Interlocked.Increment(ref _openSessions) > MaxSessions)
+        {
+            Interlocked.Decrement(ref _openSessions);
+            return null;
+        }
+        return new Session(this, _options.CheckpointsPerSession);
+    }
+
+    internal Task InvokeAsync(Action<Scheduler> action) => _engine.InvokeAsync(action);
 
     internal void Submit(EngineRequest request)
     {
@@ -137,8 +165,18 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
         }
     }
 
+    private static Task<MoeModel> LoadAsync(
+        Func<GgufFile> open, MoeModelOptions? options, IProgress<LoadProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        options ??= new MoeModelOptions();
+        options.Validate();
+        return Task.Run(
+            () => Load(open, options, progress, cancellationToken), cancellationToken);
+    }
+
     private static MoeModel Load(
-        string path, MoeModelOptions options, IProgress<LoadProgress>? progress,
+        Func<GgufFile> open, MoeModelOptions options, IProgress<LoadProgress>? progress,
         CancellationToken cancellationToken)
     {
         void Enter(LoadStage stage, double fraction)
@@ -154,18 +192,17 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
         {
             Enter(LoadStage.Mapping, 0);
             device = DeviceCatalog.Open(options.Device, options.Threads);
-            file = GgufFile.Open(path);
+            file = open();
             Enter(LoadStage.Planning, 0.25);
             var loaded = ModelCatalog.Load(file);
             Enter(LoadStage.Vocabulary, 0.5);
-            var text = ModelText.Load(file);
+            var text = ModelText.Load(file, options.ChatTemplate);
             Enter(LoadStage.Allocating, 0.75);
             executor = device.CreateExecutor(
                 loaded.Plan, options.ForExecutor(loaded.Plan.ContextLength));
             Enter(LoadStage.Ready, 1);
             return new MoeModel(
-                loaded, device, text, new Scheduler(executor, options.PromptChunkTokens),
-                options.MaxSessions);
+                loaded, device, text, new Scheduler(executor, options.PromptChunkTokens), options);
         }
         catch
         {

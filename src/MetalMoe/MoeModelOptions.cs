@@ -38,8 +38,22 @@ public sealed record MoeModelOptions
     /// <summary>Format of keys and values in the cache.</summary>
     public CacheFormat CacheFormat { get; init; } = CacheFormat.F16;
 
-    internal void Validate()
+    /// <summary>
+    /// Places in a session that it can go back to without running its tokens again: the starts of
+    /// its latest requests. Each holds a copy of the recurrent state (63 MB for 35B-A3B).
+    /// </summary>
+    public int CheckpointsPerSession { get; init; } = 4;
+
+    /// <summary>Jinja source of a chat template to use in place of the model's own; null for its
+    /// own.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="MetalMoeException">A value is out of its range.</exception>
+    public void Validate()
     {
+        Check(Threads is >= 0 and <= 4096, "threads", Threads);
+        Check(CheckpointsPerSession is >= 1 and <= 256, "checkpoints", CheckpointsPerSession);
         Check(ContextLength is >= 0 and <= 1 << 24, "context length", ContextLength);
         Check(MaxSessions is >= 1 and <= 4096, "sessions", MaxSessions);
         Check(MaxBatchTokens is >= 1 and <= 65536, "batch tokens", MaxBatchTokens);

@@ -23,13 +23,17 @@ public delegate void LogitsHandler(int position, ReadOnlySpan<float> logits);
 public sealed class Session : IDisposable, IAsyncDisposable
 {
     private readonly MoeModel _model;
-    private readonly SessionState _state = new();
+    private readonly SessionState _state;
     private readonly CancellationTokenSource _disposing = new();
     private EngineRequest? _request;
     private int _isBusy;
     private int _isDisposed;
 
-    internal Session(MoeModel model) => _model = model;
+    internal Session(MoeModel model, int checkpoints)
+    {
+        _model = model;
+        _state = new SessionState(checkpoints);
+    }
 
     /// <summary>Tokens of the session: prompt, answers, and what waits for the next request.
     /// </summary>
@@ -77,6 +81,50 @@ public sealed class Session : IDisposable, IAsyncDisposable
         int kept = _state.Rebase(tokens);
         Exit();
         return kept;
+    }
+
+    /// <summary>
+    /// Forgets all but the first <paramref name="tokenCount"/> tokens. The starts of the latest
+    /// requests are cheap to go back to; from elsewhere the nearest of them before it runs again.
+    /// </summary>
+    /// <param name="tokenCount">0 to <see cref="TokenCount"/>.</param>
+    /// <returns>How many tokens need not run again.</returns>
+    public int Rewind(int tokenCount) => Exclusively(() =>
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokenCount);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokenCount, _state.Count);
+        int[] tokens = [.. _state.Ran, .. _state.Waiting];
+        return _state.Rebase(tokens.AsSpan(0, tokenCount));
+    });
+
+    /// <summary>
+    /// Opens a second session with the same tokens and a copy of the device state; from here on
+    /// the two are independent.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The session is busy, or as many sessions are
+    /// open as <see cref="MoeModelOptions.MaxSessions"/> allows.</exception>
+    public async Task<Session> ForkAsync()
+    {
+        Enter();
+        try
+        {
+            var fork = _model.CreateSession();
+            try
+            {
+                await _model.InvokeAsync(
+                    scheduler => fork._state.CopyFrom(_state, scheduler)).ConfigureAwait(false);
+                return fork;
+            }
+            catch
+            {
+                await fork.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+        finally
+        {
+            Exit();
+        }
     }
 
     /// <summary>Forgets everything.</summary>
@@ -153,29 +201,16 @@ public sealed class Session : IDisposable, IAsyncDisposable
             ArgumentNullException.ThrowIfNull(handler);
         }
         Append(tokens.Span);
-        Enter();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken, _disposing.Token);
-        try
-        {
-            if (_state.Waiting.Count == 0)
-            {
-                throw new InvalidOperationException("[evaluate] no tokens");
-            }
-            var request = new EvaluationRequest(_state, mode, handler, stop.Token);
-            Submit(request);
-            await request.Completion.ConfigureAwait(false);
-            await request.Result.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
-        finally
-        {
-            Exit();
-        }
+        await RunAsync(int.MaxValue, mode, handler, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Runs the first <paramref name="count"/> waiting tokens: the next request begins
+    /// behind them, at a place that is cheap to go back to.</summary>
+    internal Task PrefillAsync(int count, CancellationToken cancellationToken) =>
+        RunAsync(count, LogitsMode.None, null, cancellationToken);
+
+    /// <summary>What <see cref="SetTokens"/> would return.</summary>
+    internal int CountReusable(int[] tokens) => Exclusively(() => _state.CountReusable(tokens));
 
     /// <summary>Stops what runs and frees the session's place on the device.</summary>
     public void Dispose()
@@ -195,6 +230,33 @@ public sealed class Session : IDisposable, IAsyncDisposable
         if (request is not null)
         {
             await request.Completion.ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunAsync(
+        int count, LogitsMode mode, LogitsHandler? handler, CancellationToken cancellationToken)
+    {
+        Enter();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, _disposing.Token);
+        try
+        {
+            if (_state.Waiting.Count == 0)
+            {
+                throw new InvalidOperationException("[evaluate] no tokens");
+            }
+            var request = new EvaluationRequest(_state, count, mode, handler, stop.Token);
+            Submit(request);
+            await request.Completion.ConfigureAwait(false);
+            await request.Result.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        finally
+        {
+            Exit();
         }
     }
 

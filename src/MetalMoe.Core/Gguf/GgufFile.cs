@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.Win32.SafeHandles;
 
 namespace MetalMoe.Core.Gguf;
 
@@ -74,6 +75,29 @@ public sealed partial class GgufFile : IDisposable
         catch
         {
             parts.ForEach(p => p.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Maps and validates an open file that is a model by itself, not a part of one. The
+    /// handle stays the caller's and may be closed afterwards.</summary>
+    /// <param name="handle">A file open for reading.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <exception cref="GgufException">The file is not valid.</exception>
+    /// <exception cref="MetalMoeException">The file cannot be read.</exception>
+    public static GgufFile Open(SafeFileHandle handle, string name)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        var part = GgufPart.Open(handle, name);
+        try
+        {
+            CheckSplit(part, 0, expectedCount: null);
+            return new GgufFile(name, [part]);
+        }
+        catch
+        {
+            part.Dispose();
             throw;
         }
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using MetalMoe.Core.Quants;
+using Microsoft.Win32.SafeHandles;
 
 namespace MetalMoe.Core.Gguf;
 
@@ -43,9 +44,13 @@ internal sealed class GgufPart : IDisposable
 
     public long Length => _file.Length;
 
-    public static GgufPart Open(string path)
+    public static GgufPart Open(string path) => Open(new MappedFile(path));
+
+    public static GgufPart Open(SafeFileHandle handle, string name) =>
+        Open(new MappedFile(handle, name));
+
+    private static GgufPart Open(MappedFile file)
     {
-        var file = new MappedFile(path);
         try
         {
             return new GgufPart(file);

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace MetalMoe.Core.Gguf;
 
@@ -14,19 +15,31 @@ internal sealed unsafe class MappedFile : IDisposable
     private bool _disposed;
 
     public MappedFile(string path)
+        : this(path, () => File.OpenHandle(path), ownsHandle: true)
+    {
+    }
+
+    /// <summary>Maps an open file; the handle stays the caller's and may be closed afterwards.
+    /// </summary>
+    public MappedFile(SafeFileHandle handle, string name)
+        : this(name, () => handle, ownsHandle: false)
+    {
+    }
+
+    private MappedFile(string path, Func<SafeFileHandle> open, bool ownsHandle)
     {
         Path = path;
+        SafeFileHandle? handle = null;
         try
         {
-            using var stream = new FileStream(
-                path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            Length = stream.Length;
+            handle = open();
+            Length = RandomAccess.GetLength(handle);
             if (Length == 0)
             {
                 return;
             }
             _mapping = MemoryMappedFile.CreateFromFile(
-                stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+                handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
                 leaveOpen: true);
             _view = _mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
             byte* address = null;
@@ -34,12 +47,19 @@ internal sealed unsafe class MappedFile : IDisposable
             _address = address + _view.PointerOffset;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException
-            or NotSupportedException or ArgumentException)
+            or NotSupportedException or ArgumentException or ObjectDisposedException)
         {
             Dispose();
             string reason = Directory.Exists(path) ? "a directory" : e.Message;
             throw new MetalMoeException(
                 $"[gguf] file: expected a readable file, got {reason} ({path})", e);
+        }
+        finally
+        {
+            if (ownsHandle)
+            {
+                handle?.Dispose();
+            }
         }
     }
 

@@ -63,7 +63,7 @@ public sealed class Scheduler : IDisposable
         }
         var sequence = Take();
         Executor.CopySlot(source.Slot, sequence.Slot, source.Position);
-        sequence.StartAt(source.Position);
+        sequence.StartAs(source);
         return sequence;
     }
 

@@ -28,6 +28,7 @@ public sealed class Sequence : IDisposable
 {
     private readonly Scheduler _scheduler;
     private readonly List<int> _pending = [];
+    private readonly List<(Sequence Sequence, int Position)> _ancestors = [];
     private int _consumed;
     private int _highWater;
 
@@ -98,6 +99,7 @@ public sealed class Sequence : IDisposable
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
         _scheduler.Executor.ResetSlot(Slot);
+        _ancestors.Clear();
         Clear(position: 0);
     }
 
@@ -115,15 +117,17 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>
-    /// Goes back to a saved place of this sequence. Cached keys and values up to there are still
-    /// in the slot as long as the sequence was not reset since, so only the recurrent state is
-    /// put back.
+    /// Goes back to a saved place of this sequence, or of the one it was forked from if it was
+    /// saved before. Cached keys and values up to there are still in the slot as long as the
+    /// sequence was not reset since, so only the recurrent state is put back.
     /// </summary>
     public void Restore(SequenceCheckpoint checkpoint)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ObjectDisposedException.ThrowIf(IsClosed, this);
-        if (checkpoint.Owner != this || checkpoint.Position > _highWater)
+        bool isOwn = checkpoint.Owner == this || _ancestors.Exists(
+            a => a.Sequence == checkpoint.Owner && a.Position >= checkpoint.Position);
+        if (!isOwn || checkpoint.Position > _highWater)
         {
             throw new ArgumentException(
                 "[sequence] the checkpoint is of another sequence or from before a reset");
@@ -159,7 +163,13 @@ public sealed class Sequence : IDisposable
         IsBroken = true;
     }
 
-    internal void StartAt(int position) => Clear(position);
+    /// <summary>Begins as a copy of another sequence.</summary>
+    internal void StartAs(Sequence source)
+    {
+        _ancestors.AddRange(source._ancestors);
+        _ancestors.Add((source, source.Position));
+        Clear(source.Position);
+    }
 
     private void Clear(int position)
     {

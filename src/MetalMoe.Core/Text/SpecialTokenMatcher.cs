@@ -78,7 +78,8 @@ internal sealed class SpecialTokenMatcher
 
     private SearchValues<byte> FirstBytes(IEnumerable<int> ids) => FirstBytes(ids, _vocabulary);
 
-    private bool IsHidden(int id) =>
+    /// <summary>A token whose name counts only in text that is trusted.</summary>
+    public bool IsHidden(int id) =>
         _vocabulary.KindOf(id) is TokenKind.Control or TokenKind.Unknown;
 
     /// <summary>Takes the candidates in order of priority. A candidate is never longer than

@@ -21,6 +21,7 @@ public sealed class Tokenizer
     private static Workspace? t_workspace;
 
     private readonly SpecialTokenMatcher _special;
+    private readonly Lazy<ControlTokenNames> _controlTokenNames;
 
     // Whether the merges of a token's own bytes lead to that token. Found when first met; two
     // threads that race find the same.
@@ -32,6 +33,7 @@ public sealed class Tokenizer
         ArgumentNullException.ThrowIfNull(vocabulary);
         Vocabulary = vocabulary;
         _special = new SpecialTokenMatcher(vocabulary);
+        _controlTokenNames = new(() => new ControlTokenNames(vocabulary));
         _wholeWords = new WholeWord[vocabulary.Count];
     }
 
@@ -113,6 +115,31 @@ public sealed class Tokenizer
         }
     }
 
+    /// <summary>
+    /// Appends the token ids of a text in which control tokens count, but not where
+    /// <paramref name="mark"/> stands inside their names; the mark itself is not part of the
+    /// text.
+    /// </summary>
+    internal void EncodeMarked(string text, char mark, List<int> destination)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes(text);
+        var matches = new List<SpecialMatch>();
+        _special.Find(utf8, parseSpecial: true, matches);
+        int start = 0;
+        foreach (var match in matches)
+        {
+            if (_special.IsHidden(match.Id))
+            {
+                EncodeUnmarked(utf8.AsSpan(start, match.Start - start), mark, destination);
+                destination.Add(match.Id);
+                start = match.End;
+            }
+        }
+        EncodeUnmarked(utf8.AsSpan(start), mark, destination);
+    }
+
+    internal ControlTokenNames ControlTokenNames => _controlTokenNames.Value;
+
     /// <summary>The bytes of a run of tokens; they need not be whole characters.</summary>
     /// <param name="tokens">Token ids.</param>
     /// <param name="includeControl">Writes control tokens out instead of skipping them.</param>
@@ -158,6 +185,10 @@ public sealed class Tokenizer
             || Vocabulary.KindOf(token) is not (TokenKind.Control or TokenKind.Unknown)
             ? Vocabulary.TokenBytes(token)
             : default;
+
+    private void EncodeUnmarked(ReadOnlySpan<byte> utf8, char mark, List<int> destination) =>
+        Encode(Encoding.UTF8.GetString(utf8).Replace($"{mark}", "", StringComparison.Ordinal),
+            destination);
 
     private void EncodeText(
         ReadOnlySpan<byte> text, Workspace workspace, List<int> destination)

@@ -12,10 +12,6 @@ public sealed record ChatOutputOptions
     /// <summary>The prompt ended inside <c>&lt;think&gt;</c>, so the output begins with thoughts.
     /// </summary>
     public bool StartsInReasoning { get; init; }
-
-    /// <summary>The answer, behind the thoughts, is one call in JSON without marks around it: how
-    /// answers are made under a grammar that demands a call.</summary>
-    public bool IsOneToolCall { get; init; }
 }
 
 /// <summary>
@@ -54,8 +50,7 @@ public sealed class ChatOutputParser
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
-        _state = options.StartsInReasoning ? State.Reasoning
-            : options.IsOneToolCall ? State.OneCall : State.Beginning;
+        _state = options.StartsInReasoning ? State.Reasoning : State.Beginning;
         _skipsSpace = options.StartsInReasoning;
     }
 
@@ -70,7 +65,6 @@ public sealed class ChatOutputParser
         /// <summary>As Text, right behind a call: a closing mark of it may still come.</summary>
         BehindCall,
         Call,
-        OneCall,
     }
 
     /// <summary>Takes a piece of the output.</summary>
@@ -84,12 +78,7 @@ public sealed class ChatOutputParser
         _held = "";
         while (text.Length > 0)
         {
-            text = _state switch
-            {
-                State.OneCall => Collect(text),
-                State.Call => ReadCall(text, parts),
-                _ => ReadText(text, parts),
-            };
+            text = _state == State.Call ? ReadCall(text, parts) : ReadText(text, parts);
         }
     }
 
@@ -103,18 +92,12 @@ public sealed class ChatOutputParser
             string rest = EndCall(parts);
             Append(rest, parts);
         }
-        if (_state == State.OneCall && _call.Length > 0)
-        {
-            AddCall(_call.ToString(), "", "", parts);
-        }
-        else if (_held.Length > 0)
-        {
-            string rest = _state == State.Reasoning ? _held.TrimEnd() : _held;
-            Add(KindOfText, rest, parts);
-        }
+        Add(KindOfText, _state == State.Reasoning ? _held.TrimEnd() : _held, parts);
         _held = "";
-        _call.Clear();
     }
+
+    /// <summary>True while what comes in belongs to the thoughts.</summary>
+    public bool IsInReasoning => _state == State.Reasoning;
 
     private ChatOutputKind KindOfText =>
         _state == State.Reasoning ? ChatOutputKind.Reasoning : ChatOutputKind.Text;
@@ -134,12 +117,6 @@ public sealed class ChatOutputParser
         {
             parts.Add(new ChatOutputPart(kind, text));
         }
-    }
-
-    private string Collect(string text)
-    {
-        _call.Append(text);
-        return "";
     }
 
     /// <summary>Passes text on up to the next mark; returns what is behind the mark.</summary>
@@ -187,8 +164,6 @@ public sealed class ChatOutputParser
                 _state = State.Reasoning;
                 break;
             case ThinkClose:
-                _state = _options.IsOneToolCall ? State.OneCall : State.Text;
-                break;
             case CallClose:
                 _state = State.Text;
                 break;
@@ -258,22 +233,16 @@ public sealed class ChatOutputParser
     private void FinishCall(string body, ICollection<ChatOutputPart> parts)
     {
         string open = _isBare ? "" : CallOpen;
-        string close = !_isBare && body.EndsWith(CallClose, StringComparison.Ordinal)
-            ? CallClose : "";
-        AddCall(body[..^close.Length], open, close, parts);
+        string raw = open + body;
+        string inner = !_isBare && body.EndsWith(CallClose, StringComparison.Ordinal)
+            ? body[..^CallClose.Length] : body;
+        parts.Add(ToolCallReader.TryRead(inner, _options.Tools, out var call, out string error)
+            ? new ChatOutputPart(ChatOutputKind.ToolCall, raw, call)
+            : new ChatOutputPart(ChatOutputKind.MalformedToolCall, raw, null, error));
         _state = _isBare ? State.BehindCall : State.Text;
         _skipsSpace = true;
         _call.Clear();
         _searched = 0;
-    }
-
-    private void AddCall(
-        string body, string open, string close, ICollection<ChatOutputPart> parts)
-    {
-        string raw = open + body + close;
-        parts.Add(ToolCallReader.TryRead(body, _options.Tools, out var call, out string error)
-            ? new ChatOutputPart(ChatOutputKind.ToolCall, raw, call)
-            : new ChatOutputPart(ChatOutputKind.MalformedToolCall, raw, null, error));
     }
 
     private static (int At, string? Mark) FirstMark(string text, string[] marks)

@@ -36,6 +36,27 @@ internal sealed class EngineLoop : IDisposable
         });
     });
 
+    /// <summary>Runs an action between two steps.</summary>
+    /// <exception cref="ObjectDisposedException">The engine has stopped.</exception>
+    [SuppressMessage("Design", "CA1031", Justification = "The error goes to the caller.")]
+    public Task InvokeAsync(Action<Scheduler> action)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() =>
+        {
+            try
+            {
+                action(_scheduler);
+                done.SetResult();
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        });
+        return done.Task;
+    }
+
     /// <summary>Frees a session's slot; when the engine has stopped, that is done already.
     /// </summary>
     public void Close(SessionState state)

@@ -3,9 +3,10 @@ using MetalMoe.Core.Runtime;
 
 namespace MetalMoe.Engine;
 
-/// <summary>Runs the waiting tokens and hands out their logits.</summary>
+/// <summary>Runs the waiting tokens, or the first of them, and hands out their logits.</summary>
 internal sealed class EvaluationRequest(
-    SessionState state, LogitsMode mode, LogitsHandler? handler, CancellationToken token)
+    SessionState state, int maxTokens, LogitsMode mode, LogitsHandler? handler,
+    CancellationToken token)
     : EngineRequest(state, token), ILogitsSink
 {
     private readonly TaskCompletionSource _result =
@@ -22,14 +23,14 @@ internal sealed class EvaluationRequest(
     public override void Start()
     {
         State.Mark();
-        _count = State.Waiting.Count;
+        _count = Math.Min(maxTokens, State.Waiting.Count);
     }
 
     public override void BeforeStep()
     {
         if (State.Sequence.PendingCount == 0)
         {
-            State.Sequence.Append([.. State.Waiting], mode, this);
+            State.Sequence.Append([.. State.Waiting.Take(_count)], mode, this);
         }
     }
 

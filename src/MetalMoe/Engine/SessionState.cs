@@ -8,12 +8,15 @@ namespace MetalMoe.Engine;
 /// device state. Either the engine's thread works on it (a request is active) or the session
 /// does (none is); the session's gate makes sure that it is never both.
 /// </summary>
-internal sealed class SessionState
+/// <param name="maxCheckpoints">Places that going back can start from, at least one.</param>
+internal sealed class SessionState(int maxCheckpoints)
 {
     private readonly List<int> _ran = [];
     private readonly List<int> _waiting = [];
+
+    // By position, lowest first; the last one is where the running request began.
+    private readonly List<SequenceCheckpoint> _checkpoints = [];
     private Sequence? _sequence;
-    private SequenceCheckpoint? _checkpoint;
     private bool _resetPending;
 
     public Sequence Sequence => _sequence!;
@@ -26,6 +29,8 @@ internal sealed class SessionState
 
     public int Count => _ran.Count + _waiting.Count;
 
+    private int LastPosition => _checkpoints.Count == 0 ? 0 : _checkpoints[^1].Position;
+
     public void Append(ReadOnlySpan<int> tokens) => _waiting.AddRange(tokens);
 
     /// <summary>Forgets everything; the device state follows with the next request.</summary>
@@ -33,7 +38,7 @@ internal sealed class SessionState
     {
         _ran.Clear();
         _waiting.Clear();
-        _checkpoint = null;
+        _checkpoints.Clear();
         _resetPending = true;
     }
 
@@ -44,22 +49,30 @@ internal sealed class SessionState
     /// <returns>How many tokens need not run again.</returns>
     public int Rebase(ReadOnlySpan<int> tokens)
     {
-        int common = 0;
+        int kept = CountReusable(tokens);
+        if (kept < _ran.Count)
+        {
+            _ran.RemoveRange(kept, _ran.Count - kept);
+            _checkpoints.RemoveAll(c => c.Position > kept);
+            _resetPending = true;
+        }
+        _waiting.Clear();
+        _waiting.AddRange(tokens[kept..]);
+        return kept;
+    }
+
+    /// <summary>What <see cref="Rebase"/> would return.</summary>
+    public int CountReusable(ReadOnlySpan<int> tokens)
+    {
+        // The last token has to run in any case: its logits are wanted.
         int limit = Math.Min(tokens.Length - 1, _ran.Count);
+        int common = 0;
         while (common < limit && _ran[common] == tokens[common])
         {
             common++;
         }
-        if (common < _ran.Count)
-        {
-            common = _checkpoint is { } saved && saved.Position <= common ? saved.Position : 0;
-            _ran.RemoveRange(common, _ran.Count - common);
-            _resetPending = true;
-            _checkpoint = common == 0 ? null : _checkpoint;
-        }
-        _waiting.Clear();
-        _waiting.AddRange(tokens[common..]);
-        return common;
+        return common == _ran.Count
+            ? common : _checkpoints.FindLast(c => c.Position <= common)?.Position ?? 0;
     }
 
     // From here on: the engine's thread.
@@ -76,8 +89,34 @@ internal sealed class SessionState
         }
     }
 
-    /// <summary>Remembers this place, for <see cref="RollBack"/>.</summary>
-    public void Mark() => _checkpoint = _ran.Count == 0 ? null : Sequence.Save();
+    /// <summary>Remembers this place, for <see cref="RollBack"/> and <see cref="Rebase"/>.
+    /// </summary>
+    public void Mark()
+    {
+        if (_ran.Count == 0 || (_checkpoints.Count > 0 && _checkpoints[^1].Position == _ran.Count))
+        {
+            return;
+        }
+        if (_checkpoints.Count == maxCheckpoints)
+        {
+            // The first place is the one that most conversations share; the others age.
+            _checkpoints.RemoveAt(maxCheckpoints > 2 ? 1 : 0);
+        }
+        _checkpoints.Add(Sequence.Save());
+    }
+
+    /// <summary>Becomes a copy of another session, device state included.</summary>
+    public void CopyFrom(SessionState source, Scheduler scheduler)
+    {
+        if (source._sequence is not null)
+        {
+            source.Settle(scheduler);
+            _sequence = scheduler.Fork(source._sequence);
+        }
+        _ran.AddRange(source._ran);
+        _waiting.AddRange(source._waiting);
+        _checkpoints.AddRange(source._checkpoints);
+    }
 
     /// <summary>The first <paramref name="count"/> waiting tokens have run.</summary>
     public void MarkRun(int count)
@@ -93,7 +132,7 @@ internal sealed class SessionState
         {
             return;
         }
-        int kept = _checkpoint?.Position ?? 0;
+        int kept = LastPosition;
         _waiting.InsertRange(0, _ran.GetRange(kept, _ran.Count - kept));
         _ran.RemoveRange(kept, _ran.Count - kept);
         GoBack();
@@ -111,13 +150,13 @@ internal sealed class SessionState
         {
             return;
         }
-        if (_checkpoint is null)
+        if (_checkpoints.Count == 0)
         {
             _sequence.Reset();
         }
         else
         {
-            _sequence.Restore(_checkpoint);
+            _sequence.Restore(_checkpoints[^1]);
         }
     }
 }

@@ -182,16 +182,6 @@ public sealed class ChatOutputParserTests
         Assert.That(parts[0].Text, Is.EqualTo("a" + Text));
     }
 
-    [Test]
-    public void A_demanded_call_is_json_without_marks()
-    {
-        var options = _tools with { IsOneToolCall = true, StartsInReasoning = true };
-        var parts = Parse(options, "Rome.</think>\n\n{\"name\":\"weather\",\"arguments\":{}}");
-
-        Assert.That(parts.Select(p => p.Kind), Is.EqualTo((ChatOutputKind[])
-            [ChatOutputKind.Reasoning, ChatOutputKind.ToolCall]));
-    }
-
     /// <summary>The parts of a text, the same for every way to cut it; neighbours of one kind
     /// joined.</summary>
     private static List<ChatOutputPart> Parse(ChatOutputOptions options, string text)

@@ -9,27 +9,33 @@ internal sealed class SchemaCompiler
     public const int MaxDepth = 200;
     private const int MaxLeadingLineBreaks = 2;
 
-    private readonly JsonRules _json = new();
+    private readonly JsonRules _json;
     private readonly SchemaSource _source;
     private readonly SchemaOverlap _overlap;
     private readonly Dictionary<string, GrammarNode> _references = new(StringComparer.Ordinal);
 
-    private SchemaCompiler(JsonElement root)
+    private SchemaCompiler(JsonRules json, JsonElement root)
     {
+        _json = json;
         _source = new SchemaSource(root);
         _overlap = new SchemaOverlap(_source);
     }
 
+    /// <summary>Models often write a line break behind the end of their reasoning.</summary>
+    public static GrammarNode LeadingSpace { get; } =
+        GrammarNode.Times(GrammarNode.Text("\n"), 0, MaxLeadingLineBreaks);
+
     public static (GrammarRule[] Rules, int Root) Compile(JsonElement schema)
     {
-        var compiler = new SchemaCompiler(schema);
-        int root = compiler._json.Reserve("root");
-        // Models often write a line break behind the end of their reasoning.
-        compiler._json.Define(root, GrammarNode.All(
-            GrammarNode.Times(GrammarNode.Text("\n"), 0, MaxLeadingLineBreaks),
-            compiler.CompileShared(new SchemaPlace(schema, "#"))));
-        return (compiler._json.ToArray(), root);
+        var json = new JsonRules();
+        int root = json.Reserve("root");
+        json.Define(root, GrammarNode.All(LeadingSpace, CompileInto(json, schema)));
+        return (json.ToArray(), root);
     }
+
+    /// <summary>Adds the rules of a schema to others, and returns its values.</summary>
+    public static GrammarNode CompileInto(JsonRules json, JsonElement schema) =>
+        new SchemaCompiler(json, schema).CompileShared(new SchemaPlace(schema, "#"));
 
     /// <summary>One rule for a place that references name, however often they do.</summary>
     private GrammarNode CompileShared(SchemaPlace place)

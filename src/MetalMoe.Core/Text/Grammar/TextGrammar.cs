@@ -97,6 +97,27 @@ public sealed class TextGrammar
         return new TextGrammar(rules, root);
     }
 
+    /// <summary>
+    /// Compiles the calls of tools:
+    /// <c>&lt;tool_call&gt;\n{"name": ..., "arguments": ...}\n&lt;/tool_call&gt;</c>, with
+    /// arguments of the tool's schema, which may use what
+    /// <see cref="FromJsonSchema(JsonElement)"/> supports.
+    /// </summary>
+    /// <param name="tools">The tools, at least one.</param>
+    /// <param name="allowSeveral">Up to 16 calls may follow each other, with a line break
+    /// between.</param>
+    /// <param name="answer">Schema of an answer that may stand in place of a call; null demands a
+    /// call.</param>
+    /// <exception cref="GrammarException">A schema is not valid or not supported.</exception>
+    public static TextGrammar FromToolCalls(
+        IReadOnlyList<ChatTool> tools, bool allowSeveral, JsonElement? answer = null)
+    {
+        ArgumentNullException.ThrowIfNull(tools);
+        ArgumentOutOfRangeException.ThrowIfZero(tools.Count);
+        var (rules, root) = ToolCallGrammar.Compile(tools, allowSeveral, answer);
+        return new TextGrammar(rules, root);
+    }
+
     /// <summary>Whether the whole text belongs to the grammar.</summary>
     public bool Matches(string text)
     {
