@@ -76,6 +76,11 @@ internal sealed class Lowering
     /// give the same memory in every layer and in both forms.</summary>
     public BufferRef Scratch(string name, long bytes) => _memory.Scratch(name, bytes);
 
+    /// <summary>A table that the host computes once (rotary frequencies). The name decides: the
+    /// same name must mean the same values.</summary>
+    public BufferRef Table<T>(string name, Func<T[]> values)
+        where T : unmanaged => _memory.Table(name, values);
+
     /// <summary>The operation of this kind that was lowered last: what a kernel needs to know
     /// of the one that fed it (<c>Last&lt;Route&gt;()</c> in MoeGateUp).</summary>
     public T Last<T>()

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 
@@ -13,6 +14,7 @@ internal sealed class PlanMemory : IDisposable
     private readonly MetalContext _context;
     private readonly DeviceBuffer[] _rows;
     private readonly Dictionary<(string Name, long Bytes), DeviceBuffer> _scratch = [];
+    private readonly Dictionary<string, DeviceBuffer> _tables = [];
     private readonly List<IDisposable> _owned = [];
 
     public PlanMemory(MetalContext context, ModelPlan plan, ExecutorOptions options)
@@ -55,7 +57,7 @@ internal sealed class PlanMemory : IDisposable
     public long StateBytes => States.Sum(s => s.BytesPerSlot * s.Slots);
 
     public long ScratchBytes => _rows.Sum(r => r.Length) + _scratch.Values.Sum(s => s.Length)
-        + Logits.Length + Step.Length;
+        + _tables.Values.Sum(t => t.Length) + Logits.Length + Step.Length;
 
     public BufferRef Rows(BufferId id) => _rows[id.Index].All;
 
@@ -65,6 +67,21 @@ internal sealed class PlanMemory : IDisposable
         {
             buffer = Own(_context.CreateBuffer(bytes));
             _scratch.Add((name, bytes), buffer);
+        }
+        return buffer.All;
+    }
+
+    /// <summary>A table that the host computes once, by name.</summary>
+    public BufferRef Table<T>(string name, Func<T[]> values)
+        where T : unmanaged
+    {
+        if (!_tables.TryGetValue(name, out DeviceBuffer? buffer))
+        {
+            T[] content = values();
+            var bytes = MemoryMarshal.AsBytes<T>(content);
+            buffer = Own(_context.CreateBuffer(bytes.Length));
+            bytes.CopyTo(buffer.All.AsSpan<byte>());
+            _tables.Add(name, buffer);
         }
         return buffer.All;
     }

@@ -1,10 +1,12 @@
 using MetalMoe.Core.Plan;
+using MetalMoe.Metal.Dispatch;
 
 namespace MetalMoe.Metal.Memory;
 
 /// <summary>
 /// Recurrent state of one gated-delta-rule layer, f32: the last rows before the convolution
-/// [slot, ConvKernel - 1, ConvChannels], oldest first, and S [slot, ValueHeads, KeyDim, ValueDim].
+/// [slot, RingRows, ConvChannels], that of position p at row p % RingRows, and
+/// S [slot, ValueHeads, KeyDim, ValueDim].
 /// </summary>
 internal sealed class StateMemory
 {
@@ -25,6 +27,10 @@ internal sealed class StateMemory
 
     public int Slots { get; }
 
+    /// <summary>The rows that the convolution looks back to, and those of a decode step, so that
+    /// the step writes none that it still reads.</summary>
+    public int RingRows => RingRowCount(Shape);
+
     public BufferRef Convolution { get; }
 
     public BufferRef Delta { get; }
@@ -43,8 +49,11 @@ internal sealed class StateMemory
     // Kernels may read S in vectors of 16 bytes.
     private static long Align(long bytes) => (bytes + 255) / 256 * 256;
 
+    private static int RingRowCount(RecurrentShape shape) =>
+        shape.ConvKernel - 1 + DispatchForms.MaxDecodeTokens;
+
     private static long ConvBytes(RecurrentShape shape) =>
-        checked((long)(shape.ConvKernel - 1) * shape.ConvChannels * sizeof(float));
+        checked((long)RingRowCount(shape) * shape.ConvChannels * sizeof(float));
 
     private static long DeltaBytes(RecurrentShape shape) =>
         checked((long)shape.ValueHeads * shape.KeyDim * shape.ValueDim * sizeof(float));
