@@ -24,8 +24,9 @@ internal sealed class Lowering
 
     public Lowering(
         ModelPlan plan, ExecutorOptions options, StepForm form, KernelLibrary kernels,
-        PlanMemory memory)
+        PlanMemory memory, bool singleToken = false)
     {
+        SingleToken = singleToken;
         Plan = plan;
         Options = options;
         Form = form;
@@ -39,6 +40,10 @@ internal sealed class Lowering
 
     /// <summary>Decode (few tokens) or prefill.</summary>
     public StepForm Form { get; }
+
+    /// <summary>True when the list is only for steps of one token: the usual decode step, which
+    /// need not pay for kernels that are ready for more.</summary>
+    public bool SingleToken { get; }
 
     /// <summary>Most tokens of a step of this form.</summary>
     public int MaxTokens => Form == StepForm.Decode
@@ -85,6 +90,18 @@ internal sealed class Lowering
     /// of the one that fed it (<c>Last&lt;Route&gt;()</c> in MoeGateUp).</summary>
     public T Last<T>()
         where T : PlanOp => (T)_last[typeof(T)];
+
+    /// <summary>The norm in front of this router when the kernels of router and gate-up do it
+    /// on the way, else null: only they read its output, and the form is one that fuses.</summary>
+    public RmsNorm? FusedInto(Route route)
+    {
+        int index = IndexOf(route);
+        bool fuses = Form == StepForm.Decode && index > 0
+            && Plan.Ops[index - 1] is RmsNorm norm && norm.Output == route.Input
+            && index + 1 < Plan.Ops.Count && Plan.Ops[index + 1] is MoeGateUp
+            && !IsReadAfter(route.Input, index + 1);
+        return fuses ? (RmsNorm)Plan.Ops[index - 1] : null;
+    }
 
     /// <summary>Adds a dispatch.</summary>
     /// <param name="kernel">The kernel; one without formats.</param>
@@ -165,6 +182,16 @@ internal sealed class Lowering
     {
         _last[op.GetType()] = op;
         _opName = op.Name;
+    }
+
+    private int IndexOf(PlanOp op)
+    {
+        int index = 0;
+        while (!ReferenceEquals(Plan.Ops[index], op))
+        {
+            index++;
+        }
+        return index;
     }
 
     /// <summary>True when an operation after <paramref name="index"/> reads the buffer before

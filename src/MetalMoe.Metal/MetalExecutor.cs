@@ -13,6 +13,7 @@ internal sealed class MetalExecutor : IExecutor
     private readonly KernelLibrary _kernels;
     private readonly PlanMemory _memory;
     private readonly DispatchList _decode;
+    private readonly DispatchList _few;
     private readonly DispatchList? _prefill;
     private int _outputCount;
     private bool _disposed;
@@ -28,7 +29,8 @@ internal sealed class MetalExecutor : IExecutor
         _memory = new PlanMemory(context, plan, options);
         try
         {
-            _decode = Lower(StepForm.Decode);
+            _decode = Lower(StepForm.Decode, singleToken: true);
+            _few = options.MaxBatchTokens > 1 ? Lower(StepForm.Decode) : _decode;
             if (options.MaxBatchTokens > DispatchForms.MaxDecodeTokens)
             {
                 _prefill = Lower(StepForm.Prefill);
@@ -54,9 +56,9 @@ internal sealed class MetalExecutor : IExecutor
     /// <summary>The memory the dispatches bind.</summary>
     public PlanMemory DeviceMemory => _memory;
 
-    /// <summary>The dispatches of a form of step.</summary>
+    /// <summary>The dispatches of a form of step; for decode those of a single token.</summary>
     public DispatchList Dispatches(StepForm form) =>
-        form == StepForm.Decode ? _decode : _prefill ?? _decode;
+        form == StepForm.Decode ? _decode : _prefill ?? _few;
 
     public void Execute(StepBatch batch, CancellationToken cancellationToken)
     {
@@ -65,7 +67,9 @@ internal sealed class MetalExecutor : IExecutor
         Validate(batch);
         cancellationToken.ThrowIfCancellationRequested();
         StepShape shape = _memory.Step.Fill(batch);
-        DispatchList list = Dispatches(DispatchForms.Of(shape.Tokens));
+        DispatchList list = DispatchForms.Of(shape.Tokens) == StepForm.Decode && shape.Tokens > 1
+            ? _few
+            : Dispatches(DispatchForms.Of(shape.Tokens));
         _context.Run(list, shape);
         _outputCount = shape.Rows;
     }
@@ -137,8 +141,8 @@ internal sealed class MetalExecutor : IExecutor
         }
     }
 
-    private DispatchList Lower(StepForm form) =>
-        new Lowering(Plan, Options, form, _kernels, _memory).Lower();
+    private DispatchList Lower(StepForm form, bool singleToken = false) =>
+        new Lowering(Plan, Options, form, _kernels, _memory, singleToken).Lower();
 
     private static Span<byte> Save(Span<byte> state, Span<byte> destination)
     {
