@@ -30,9 +30,9 @@ struct TileSums {
     }
 };
 
-// Thread `index` of the threadgroup decodes a run of weight row index / 2 and loads eight
-// values of input row index / 4; `weight_row` and `input_row` point to these two rows. Rows behind the last one point
-// to any valid row: what they yield is not stored.
+// Thread `index` of the threadgroup decodes a run of weight row index / 2 and loads eight values
+// of input row index / 4; `weight_row` and `input_row` point to these two rows. Rows behind the
+// last one point to any valid row: what they yield is not stored.
 METAL_FUNC void load_tile(uint format, uint other_format, bool is_other,
                           device const uchar* weight_row, device const float* input_row,
                           uint first, uint columns, threadgroup float* weights,
