@@ -13,6 +13,7 @@ var root = new RootCommand("Mixture-of-experts inference from GGUF files.")
 {
     RunCommand.Create(),
     ChatCommand.Create(),
+    ServeCommand.Create(),
     InspectCommand.Create(),
     TokenizeCommand.Create(),
     PerplexityCommand.Create(),

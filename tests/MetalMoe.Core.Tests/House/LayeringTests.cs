@@ -14,7 +14,7 @@ public sealed partial class LayeringTests
         ["MetalMoe.Cpu"] = ["MetalMoe.Core"],
         ["MetalMoe.Metal"] = ["MetalMoe.Core"],
         ["MetalMoe"] = ["MetalMoe.Core", "MetalMoe.Cpu", "MetalMoe.Metal"],
-        ["MetalMoe.Cli"] = ["MetalMoe"],
+        ["MetalMoe.Cli"] = ["MetalMoe", "MetalMoe.Server"],
         ["MetalMoe.Server"] = ["MetalMoe"],
     };
 
