@@ -1,6 +1,7 @@
 using MetalMoe.Core;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Cpu;
+using MetalMoe.Metal;
 
 namespace MetalMoe;
 
@@ -23,9 +24,8 @@ public static class DeviceCatalog
         return
         [
             new DeviceInfo(cpu.Name, true, cpu.Description),
-            new DeviceInfo("metal", false, OperatingSystem.IsMacOS()
-                ? "not in this build" : "needs macOS on Apple Silicon, and is not in this build"),
-            new DeviceInfo("softmetal", false, "not in this build"),
+            Metal("metal", "needs macOS on Apple Silicon"),
+            Metal("softmetal", "stands in for Metal on Linux; here is the real one"),
         ];
     }
 
@@ -40,11 +40,40 @@ public static class DeviceCatalog
         {
             return new CpuDevice(new CpuDeviceOptions { Threads = threads });
         }
+        if (name == MetalDevice.PlatformName)
+        {
+            try
+            {
+                return new MetalDevice();
+            }
+            catch (MetalException error)
+            {
+                throw new MetalMoeException(
+                    $"[device] {name}: not available: {error.Message}", error);
+            }
+        }
         var devices = List();
         var device = devices.FirstOrDefault(d => d.Name == name)
             ?? throw new MetalMoeException(
                 $"[device] {name}: expected one of {string.Join(", ", devices.Select(d => d.Name))}"
                 );
         throw new MetalMoeException($"[device] {name}: not available: {device.Description}");
+    }
+
+    private static DeviceInfo Metal(string name, string elsewhere)
+    {
+        if (name != MetalDevice.PlatformName)
+        {
+            return new DeviceInfo(name, false, elsewhere);
+        }
+        try
+        {
+            using var device = new MetalDevice();
+            return new DeviceInfo(name, true, device.Description);
+        }
+        catch (MetalException error)
+        {
+            return new DeviceInfo(name, false, error.Message.ReplaceLineEndings(" "));
+        }
     }
 }

@@ -49,8 +49,8 @@ public sealed class UsageTests
         Assert.That(result.Output, Does.Not.Contain('\u001b'));
     }
 
-    [TestCase("metal")]
-    [TestCase("softmetal")]
+    [TestCase("metal", ExcludePlatform = "MacOsX")]
+    [TestCase("softmetal", IncludePlatform = "MacOsX")]
     [TestCase("abacus")]
     public void A_device_that_is_not_there_is_a_runtime_error_that_says_why(string device)
     {

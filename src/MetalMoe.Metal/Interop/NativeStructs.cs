@@ -51,6 +51,7 @@ internal struct MmObjectCounts
     public long Submissions;
     public long Allocations;
     public long AllocatedBytes;
+    public long MetalObjects;
 }
 
 /// <summary><c>mm_device_info</c>.</summary>
