@@ -74,16 +74,19 @@ internal sealed class KernelRunner : IDisposable
         where T : unmanaged
     {
         BufferRef buffer = Allocate((long)count * sizeof(T));
-        buffer.AsSpan<byte>().Fill(0xff);
-        if (_context.IsSoftware)
-        {
-            Status.Check(
-                NativeMethods.mm_buffer_set_written(
-                    buffer.Buffer.Handle, 0, (ulong)buffer.Length, 0),
-                "poison");
-        }
+        Poison(buffer);
         return buffer;
     }
+
+    /// <summary>Makes a part of a buffer as if nothing had been written there.</summary>
+    public void Poison(BufferRef part)
+    {
+        part.AsSpan<byte>().Fill(0xff);
+        SetWritten(part, 0);
+    }
+
+    /// <summary>Says that the host has written a part that was poisoned.</summary>
+    public void MarkWritten(BufferRef part) => SetWritten(part, 1);
 
     /// <summary>The values of a buffer.</summary>
     public static T[] Read<T>(BufferRef buffer)
@@ -153,6 +156,17 @@ internal sealed class KernelRunner : IDisposable
         _owned.ForEach(o => o.Dispose());
         _kernels.Dispose();
         _context.Dispose();
+    }
+
+    private unsafe void SetWritten(BufferRef part, uint written)
+    {
+        if (_context.IsSoftware)
+        {
+            Status.Check(
+                NativeMethods.mm_buffer_set_written(
+                    part.Buffer.Handle, (ulong)part.Offset, (ulong)part.Length, written),
+                "poison");
+        }
     }
 
     private BufferRef Allocate(long bytes)
