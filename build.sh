@@ -27,6 +27,11 @@ usage: ./build.sh COMMAND [ARGS]
 TEXT
 }
 
+# libmetalmoe: without it there is no metal and no softmetal device, and all else works.
+build_native() {
+    native/build.sh || echo "build.sh: libmetalmoe not built; devices metal and softmetal are out"
+}
+
 need_dotnet() {
     command -v dotnet > /dev/null || die "dotnet not found; install the .NET 10 SDK"
     dotnet --version > /dev/null 2>&1 \
@@ -37,6 +42,7 @@ build() {
     need_dotnet
     local log=artifacts/build.log
     mkdir -p artifacts
+    build_native
     if ! dotnet publish src/MetalMoe.Cli -c Release -o artifacts/cli --nologo -v quiet \
         --self-contained false > "$log" 2>&1; then
         grep -E 'error' "$log" | sort -u >&2 || cat "$log" >&2
@@ -52,8 +58,9 @@ SH
 
 build_if_needed() {
     if [[ ! -x $LAUNCHER || ! -x artifacts/cli/MetalMoe.Cli ]] \
-        || [[ -n $(find src Directory.*.props global.json -newer "$LAUNCHER" -type f \
-            -not -path '*/bin/*' -not -path '*/obj/*' -print -quit) ]]; then
+        || [[ -n $(find src native shaders Directory.*.props global.json \
+            -newer "$LAUNCHER" -type f -not -path '*/bin/*' -not -path '*/obj/*' \
+            -print -quit) ]]; then
         build
     fi
 }
@@ -127,8 +134,6 @@ run_suite() {
 run_native() {
     local log=artifacts/native-tests.log line started=$SECONDS
     echo "== native"
-    # Without clang the suite skips itself and says what to install.
-    native/install-deps.sh || true
     [[ -d artifacts/peers/llama.cpp ]] \
         && export METALMOE_LLAMA_SOURCE=$PWD/artifacts/peers/llama.cpp
     tests/native/run.sh > "$log" 2>&1 || echo "  native: exit status $?" >> "$log"
@@ -147,6 +152,8 @@ run_tests() {
         # Without the peers the tests that compare with them are skipped, and say so.
         tests/peers/install.sh || echo "build.sh: peers not installed; their tests are skipped"
     fi
+    # Without clang and GNUstep the tests of native code are skipped, and say so.
+    native/install-deps.sh || true
     build
     local log=artifacts/build-tests.log
     rm -rf "$RESULTS"

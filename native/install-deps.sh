@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the software Metal needs on Debian and Ubuntu: clang with its run-time library
-# (kernels are compiled when a pipeline is made), cmake and a host compiler.
+# Installs what the native code needs on Debian and Ubuntu: clang with its run-time library
+# (kernels are compiled when a pipeline is made), cmake, a host compiler, and GNUstep with the GNU
+# Objective-C and blocks runtimes for the Metal classes.
 #   install-deps.sh           installs what is missing; says what to install when it cannot
 #   install-deps.sh --check   only says what is missing; status 1 then
 set -euo pipefail
-packages=(clang-19 lld-19 libclang-rt-19-dev cmake g++ binutils)
+packages=(clang-19 lld-19 libclang-rt-19-dev cmake g++ binutils
+    libgnustep-base-dev gobjc libblocksruntime-dev)
 
 missing=()
 for package in "${packages[@]}"; do
