@@ -9,7 +9,8 @@ namespace MetalMoe.Cpu.Linear;
 /// largest batch.
 /// <para>Numerics: a row is cut into blocks of 256 values (the last one padded with zeros), x ~ s
 /// * q
-/// with s = max|x| / 32767 and q the nearest integer, ties to even. A block that holds an infinity
+/// with s = max|x| / 32639 and q the nearest integer, ties to even, so that q = 256 * h + l with h
+/// and l in [-128, 127]. A block that holds an infinity
 /// or
 /// a NaN gets s = NaN and q = 0, so that every product with it is NaN. A block whose largest
 /// magnitude
@@ -20,7 +21,7 @@ internal sealed unsafe class ActivationRows : IDisposable
     /// <summary>Values that share one scale.</summary>
     public const int BlockSize = 256;
 
-    private const float Levels = 32767f;
+    private const float Levels = (127 * 256) + 127;
 
     /// <summary>2^-110 as bits; the bits of non-negative floats order as the floats do.</summary>
     private const int SmallestBits = (127 - 110) << 23;
@@ -30,6 +31,7 @@ internal sealed unsafe class ActivationRows : IDisposable
     private readonly int _maxRows;
     private readonly int _maxColumns;
     private readonly NativeArray<short> _values;
+    private readonly NativeArray<byte> _bytes;
     private readonly NativeArray<float> _scales;
     private readonly NativeArray<float> _sums16;
     private readonly NativeArray<float> _sums32;
@@ -42,6 +44,7 @@ internal sealed unsafe class ActivationRows : IDisposable
         _maxColumns = maxColumns;
         int blocks = BlocksOf(maxColumns);
         _values = new NativeArray<short>((long)maxRows * ValueStrideOf(blocks));
+        _bytes = new NativeArray<byte>((long)maxRows * blocks * ActivationBytes.BlockBytes);
         _scales = new NativeArray<float>((long)maxRows * ScaleStrideOf(blocks));
         _sums16 = new NativeArray<float>((long)maxRows * blocks * 16);
         _sums32 = new NativeArray<float>((long)maxRows * Sum32StrideOf(blocks));
@@ -54,7 +57,8 @@ internal sealed unsafe class ActivationRows : IDisposable
     public int Columns { get; private set; }
 
     /// <summary>Native memory held.</summary>
-    public long Bytes => _values.Bytes + _scales.Bytes + _sums16.Bytes + _sums32.Bytes;
+    public long Bytes =>
+        _values.Bytes + _bytes.Bytes + _scales.Bytes + _sums16.Bytes + _sums32.Bytes;
 
     private float* Rows { get; set; }
 
@@ -99,6 +103,8 @@ internal sealed unsafe class ActivationRows : IDisposable
                 int length = Math.Min(BlockSize, Columns - start);
                 float scale = QuantizeBlock(source + start, length, values + start);
                 scales[block] = scale;
+                ActivationBytes.Split(
+                    values + start, BytesAt(row) + (block * ActivationBytes.BlockBytes));
                 Sum(
                     values + start, scale, Sums16At(row) + (block * 16),
                     Sums32At(row) + (block * 8));
@@ -113,6 +119,7 @@ internal sealed unsafe class ActivationRows : IDisposable
     public void Dispose()
     {
         _values.Dispose();
+        _bytes.Dispose();
         _scales.Dispose();
         _sums16.Dispose();
         _sums32.Dispose();
@@ -121,6 +128,10 @@ internal sealed unsafe class ActivationRows : IDisposable
     internal float* RowAt(int row) => Rows + (row * RowStride);
 
     internal short* ValuesAt(int row) => _values.Pointer + ((long)row * ValueStrideOf(Blocks));
+
+    /// <summary>The 16-bit form once more as bytes, see <see cref="ActivationBytes"/>.</summary>
+    internal byte* BytesAt(int row) =>
+        _bytes.Pointer + ((long)row * Blocks * ActivationBytes.BlockBytes);
 
     internal float* ScalesAt(int row) => _scales.Pointer + ((long)row * ScaleStrideOf(Blocks));
 

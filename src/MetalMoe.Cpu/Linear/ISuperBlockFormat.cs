@@ -32,4 +32,32 @@ internal unsafe interface ISuperBlockFormat
     /// <param name="index">0..7; a constant where speed matters.</param>
     static abstract L Group<L>(byte* block, int* subScales, int index)
         where L : struct, ILanes<L>;
+
+    /// <summary>
+    /// True if the codes are unsigned and two of them times signed bytes fit an int16, so that
+    /// <see cref="Codes"/> can be multiplied as bytes.
+    /// </summary>
+    static abstract bool HasByteCodes { get; }
+
+    /// <summary>8 or 16.</summary>
+    static abstract int SubScaleCount { get; }
+
+    /// <summary>What is subtracted from a code before the sub-scale: 0, 4 or 32.</summary>
+    static abstract int Offset { get; }
+
+    /// <summary>
+    /// As <see cref="Prepare"/>, with the sub-scales in the order in which
+    /// <see cref="Codes"/> need them, each once: for each 64 values the four int16 of groups of
+    /// 16 values 0, 2, 1, 3, or the two of its groups of 32.
+    /// </summary>
+    static abstract void PrepareBytes(byte* block, int* subScales, byte* minimums);
+
+    /// <summary>
+    /// Codes 64 * index .. 64 * index + 63 of a block as bytes: int32 lane i of 16 holds those of
+    /// values 2i, 2i + 1, 32 + 2i and 33 + 2i.
+    /// </summary>
+    /// <param name="block">The block.</param>
+    /// <param name="index">0..3; a constant where speed matters.</param>
+    static abstract L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>;
 }

@@ -3,8 +3,8 @@ using MetalMoe.Cpu.Simd;
 namespace MetalMoe.Cpu.Linear;
 
 /// <summary>
-/// The products of one weight format, in the two forms that must agree to the bit: two rows with
-/// one activation row straight from the packed weights (decode), and a tile of 4 by 4 from a panel
+/// The products of one weight format, in the two forms that must agree to the bit: some rows with
+/// an activation row straight from the packed weights (decode), and a tile of 4 by 4 from a panel
 /// of unpacked weights (prefill). Every output is 16 binary32 partial sums, one a lane; each block
 /// of columns adds to them with the same operations in the same order in both forms.
 /// </summary>
@@ -23,20 +23,24 @@ internal unsafe interface IWeightKernel<L>
     /// <summary>Columns that share a minimum: 0 (none), 16 or 32.</summary>
     static abstract int ColumnsPerMinimum { get; }
 
-    /// <summary>The 16 partial sums of two outputs.</summary>
-    /// <param name="a">First weight row.</param>
-    /// <param name="b">Second weight row.</param>
+    /// <summary>
+    /// The 16 partial sums of each output of up to <see cref="LinearScratch.RowsAtOnce"/> weight
+    /// rows that follow each other: those of activation row t and weight row r go to place
+    /// t * RowsAtOnce + r of the accumulators.
+    /// </summary>
+    /// <param name="rows">First weight row.</param>
+    /// <param name="count">Weight rows.</param>
     /// <param name="columns">Columns.</param>
-    /// <param name="token">The activation row.</param>
-    /// <param name="work">Scratch for 128 values.</param>
-    /// <param name="totals">Receives twice 16 values.</param>
-    static abstract void DotPair(
-        byte* a,
-        byte* b,
+    /// <param name="tokens">The activation rows.</param>
+    /// <param name="tokenCount">Activation rows.</param>
+    /// <param name="scratch">Working memory.</param>
+    static abstract void DotRows(
+        byte* rows,
+        int count,
         int columns,
-        TokenRow* token,
-        float* work,
-        float* totals);
+        TokenRow* tokens,
+        int tokenCount,
+        LinearScratch scratch);
 
     /// <summary>Unpacks integers (or values), scales and minimums of a row.</summary>
     static abstract void UnpackRow(byte* row, int columns, in PanelRow target, float* work);

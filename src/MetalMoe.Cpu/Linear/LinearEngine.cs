@@ -70,36 +70,22 @@ internal static unsafe class LinearEngine<L, TKernel>
         {
             task.Scratch.Tokens[t] = Describe(task, t);
         }
-        for (int r = 0; r < task.RowCount; r += 4)
+        for (int r = 0; r < task.RowCount; r += LinearScratch.RowsAtOnce)
         {
-            int rows = Math.Min(4, task.RowCount - r);
+            int rows = Math.Min(LinearScratch.RowsAtOnce, task.RowCount - r);
+            byte* first = task.Matrix + ((task.FirstRow + r) * task.RowBytes);
+            TKernel.DotRows(
+                first, rows, task.Columns, task.Scratch.Tokens, task.TokenCount, task.Scratch);
             for (int t = 0; t < task.TokenCount; t++)
             {
-                RunFourRows(task, task.FirstRow + r, rows, t);
+                float* totals = task.Scratch.Accumulators + (16 * LinearScratch.RowsAtOnce * t);
+                float* output = task.Output + (t * task.OutputStride) + task.FirstRow + r;
+                for (int i = 0; i < rows; i += 4)
+                {
+                    Write(SumFour(totals + (16 * i)), output + i, Math.Min(4, rows - i));
+                }
             }
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RunFourRows(in LinearTask task, int firstRow, int rows, int token)
-    {
-        LinearScratch scratch = task.Scratch;
-        float* totals = scratch.Accumulators;
-        byte* row = task.Matrix + (firstRow * task.RowBytes);
-        for (int r = 0; r < rows; r += 2)
-        {
-            byte* next = r + 1 < rows ? row + task.RowBytes : row;
-            TKernel.DotPair(
-                row,
-                next,
-                task.Columns,
-                scratch.Tokens + token,
-                scratch.Work,
-                totals + (16 * r));
-            row = next + task.RowBytes;
-        }
-        float* output = task.Output + (token * task.OutputStride) + firstRow;
-        Write(SumFour(totals), output, rows);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -303,6 +289,7 @@ internal static unsafe class LinearEngine<L, TKernel>
         return new TokenRow
         {
             Values = x.ValuesAt(row),
+            Bytes = x.BytesAt(row),
             Scales = x.ScalesAt(row),
             Sums = TKernel.ColumnsPerMinimum == 16 ? x.Sums16At(row) : x.Sums32At(row),
         };

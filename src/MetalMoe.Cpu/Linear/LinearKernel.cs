@@ -27,7 +27,7 @@ internal static unsafe class LinearKernel
     /// </summary>
     /// <param name="format">Format of the weights.</param>
     /// <param name="matrix">Row 0 of the weights.</param>
-    /// <param name="rowBytes">Bytes from row to row.</param>
+    /// <param name="rowBytes">Bytes of a row; the rows follow each other without a gap.</param>
     /// <param name="columns">Columns; a multiple of the format's block size, equal to x.Columns.
     /// </param>
     /// <param name="firstRow">First output row.</param>

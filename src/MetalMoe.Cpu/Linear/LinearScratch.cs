@@ -12,6 +12,9 @@ internal sealed unsafe class LinearScratch : IDisposable
     /// <summary>Activation rows of a tile.</summary>
     public const int TileTokens = 16;
 
+    /// <summary>Weight rows that decode takes at a time.</summary>
+    public const int RowsAtOnce = 8;
+
     private const int WorkFloats = 128;
 
     private const int PanelBytes = 128 * 1024;
@@ -24,6 +27,8 @@ internal sealed unsafe class LinearScratch : IDisposable
     private readonly NativeArray<TokenRow> _tokens;
     private readonly NativeArray<float> _work;
     private readonly NativeArray<float> _zeros;
+    private readonly NativeArray<float> _rowScales;
+    private readonly NativeArray<byte> _rowCodes;
     private readonly NativeArray<float> _packed;
 
     /// <param name="maxColumns">Longest weight row.</param>
@@ -40,6 +45,8 @@ internal sealed unsafe class LinearScratch : IDisposable
         _tokens = new NativeArray<TokenRow>(2 * TileTokens);
         _work = new NativeArray<float>(WorkFloats);
         _zeros = new NativeArray<float>(256);
+        _rowScales = new NativeArray<float>(3L * RowScaleFloats(maxColumns));
+        _rowCodes = new NativeArray<byte>(2L * ((padded / 16) + 16));
         _packed = new NativeArray<float>(TileTokens * 128);
     }
 
@@ -56,6 +63,18 @@ internal sealed unsafe class LinearScratch : IDisposable
 
     /// <summary>256 zeros.</summary>
     internal float* Zeros => _zeros.Pointer;
+
+    /// <summary>Scales of the rows at hand, in the order of their blocks.</summary>
+    internal float* RowScales => _rowScales.Pointer;
+
+    /// <summary>Scales of their minimums.</summary>
+    internal float* RowMinimums => _rowScales.Pointer + RowScaleFloats(_maxColumns);
+
+    /// <summary>Scales of two rows times those of an activation row.</summary>
+    internal float* Products => _rowScales.Pointer + (2 * RowScaleFloats(_maxColumns));
+
+    /// <summary>Integer minimums of two rows.</summary>
+    internal byte* RowCodes => _rowCodes.Pointer;
 
     internal TokenRow* Tokens => _tokens.Pointer;
 
@@ -74,8 +93,14 @@ internal sealed unsafe class LinearScratch : IDisposable
         _tokens.Dispose();
         _work.Dispose();
         _zeros.Dispose();
+        _rowScales.Dispose();
+        _rowCodes.Dispose();
         _packed.Dispose();
     }
+
+    /// <summary>Room for a value a block of 256 columns and 16 more, which are read.</summary>
+    private static int RowScaleFloats(int columns) =>
+        (RowsAtOnce * ((columns + 255) / 256)) + 16;
 
     /// <summary>Weight rows unpacked at a time: as many as stay in the second-level cache.
     /// </summary>
@@ -91,6 +116,7 @@ internal sealed unsafe class LinearScratch : IDisposable
 internal unsafe struct TokenRow
 {
     public void* Values;
+    public byte* Bytes;
     public float* Scales;
     public float* Sums;
 }

@@ -56,8 +56,25 @@ internal readonly unsafe struct SingleKernel<L, TFormat> : IWeightKernel<L>
 
     public static int ColumnsPerMinimum => 0;
 
+    public static void DotRows(
+        byte* rows, int count, int columns, TokenRow* tokens, int tokenCount,
+        LinearScratch scratch)
+    {
+        long rowBytes = (long)columns * TFormat.Bytes;
+        for (int t = 0; t < tokenCount; t++)
+        {
+            float* totals = scratch.Accumulators + (16 * LinearScratch.RowsAtOnce * t);
+            for (int r = 0; r < count; r += 2)
+            {
+                byte* row = rows + (r * rowBytes);
+                byte* next = r + 1 < count ? row + rowBytes : row;
+                DotPair(row, next, columns, tokens + t, scratch.Work, totals + (16 * r));
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void DotPair(
+    private static void DotPair(
         byte* a,
         byte* b,
         int columns,

@@ -22,8 +22,25 @@ internal readonly unsafe struct SmallBlockKernel<L, TFormat> : IWeightKernel<L>
 
     public static int ColumnsPerMinimum => TFormat.HasMinimum ? 32 : 0;
 
+    public static void DotRows(
+        byte* rows, int count, int columns, TokenRow* tokens, int tokenCount,
+        LinearScratch scratch)
+    {
+        long rowBytes = (long)columns / 32 * TFormat.BlockBytes;
+        for (int t = 0; t < tokenCount; t++)
+        {
+            float* totals = scratch.Accumulators + (16 * LinearScratch.RowsAtOnce * t);
+            for (int r = 0; r < count; r += 2)
+            {
+                byte* row = rows + (r * rowBytes);
+                byte* next = r + 1 < count ? row + rowBytes : row;
+                DotPair(row, next, columns, tokens + t, scratch.Work, totals + (16 * r));
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void DotPair(
+    private static void DotPair(
         byte* a,
         byte* b,
         int columns,

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MetalMoe.Cpu.Simd;
@@ -13,6 +14,12 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
     public static int BlockBytes => 84;
 
     public static int MinimumsPerBlock => 16;
+
+    public static bool HasByteCodes => true;
+
+    public static int SubScaleCount => 16;
+
+    public static int Offset => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
@@ -34,6 +41,23 @@ internal readonly unsafe struct Q2_KFormat : ISuperBlockFormat
         L value = L.And(L.ShiftRightInt16(codes, index % 4 * 2), L.Int16(3));
         return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        var packed = Vector128.Load(block);
+        SuperBlocks.StoreSixteen(
+            (packed & Vector128.Create((byte)15)).AsSByte(), (short*)subScales);
+        (packed >>> 4).Store(minimums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.WidenWords(block + 16 + (index / 2 * 32));
+        return index % 2 == 0 ? L.Fold(codes, 0, 14, 0x0303) : L.Fold(codes, -4, 10, 0x0303);
+    }
 }
 
 /// <summary>
@@ -47,6 +71,12 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
 
     public static int MinimumsPerBlock => 0;
 
+    public static bool HasByteCodes => true;
+
+    public static int SubScaleCount => 16;
+
+    public static int Offset => 4;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
         HalfFloat.GatherAfter(block + 106, BlockBytes, count, target);
@@ -54,15 +84,7 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prepare(byte* block, int* subScales, byte* minimums)
     {
-        byte* packed = block + 96;
-        ulong low = *(ulong*)packed;
-        uint rest = *(uint*)(packed + 8);
-        ulong two = ((ulong)(rest >> 2) << 32) | rest;
-        ulong first = (low & 0x0f0f0f0f0f0f0f0f) | ((two & 0x0303030303030303) << 4);
-        ulong second = (low >> 4) & 0x0f0f0f0f0f0f0f0f;
-        second |= ((two >> 4) & 0x0303030303030303) << 4;
-        var scales = Vector128.Create(first, second).AsSByte() - Vector128.Create((sbyte)32);
-        SuperBlocks.StoreTwice(scales, subScales);
+        SuperBlocks.StoreTwice(SubScales(block + 96), subScales);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,6 +100,35 @@ internal readonly unsafe struct Q3_KFormat : ISuperBlockFormat
         value = L.SubtractInt16(L.Or(value, L.And(third, L.Int16(4))), L.Int16(4));
         return L.MultiplyInt16(value, L.BroadcastHalves(subScales + (2 * index)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        SuperBlocks.StoreSixteen(SubScales(block + 96), (short*)subScales);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.WidenWords(block + 32 + (index / 2 * 32));
+        codes = index % 2 == 0 ? L.Fold(codes, 0, 14, 0x0303) : L.Fold(codes, -4, 10, 0x0303);
+        // Third bits 2 * index and 2 * index + 1 of a byte go to bit 2 of the lower and upper half.
+        L third = L.WidenWords(block);
+        return L.Or(codes, L.Fold(third, 2 - (2 * index), 17 - (2 * index), 0x0404));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> SubScales(byte* packed)
+    {
+        ulong low = *(ulong*)packed;
+        uint rest = *(uint*)(packed + 8);
+        ulong two = ((ulong)(rest >> 2) << 32) | rest;
+        ulong first = (low & 0x0f0f0f0f0f0f0f0f) | ((two & 0x0303030303030303) << 4);
+        ulong second = (low >> 4) & 0x0f0f0f0f0f0f0f0f;
+        second |= ((two >> 4) & 0x0303030303030303) << 4;
+        return Vector128.Create(first, second).AsSByte() - Vector128.Create((sbyte)32);
+    }
 }
 
 /// <summary>
@@ -89,6 +140,12 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
     public static int BlockBytes => 144;
 
     public static int MinimumsPerBlock => 8;
+
+    public static bool HasByteCodes => true;
+
+    public static int SubScaleCount => 8;
+
+    public static int Offset => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
@@ -108,6 +165,20 @@ internal readonly unsafe struct Q4_KFormat : ISuperBlockFormat
         codes = index % 2 == 0 ? L.And(codes, L.Int16(15)) : L.ShiftRightInt16(codes, 4);
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        SuperBlocks.SixBitsOnce(block + 4, subScales, minimums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.WidenWords(block + 16 + (index * 32));
+        return L.Fold(codes, 0, 12, 0x0f0f);
+    }
 }
 
 /// <summary>
@@ -118,6 +189,12 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
     public static int BlockBytes => 176;
 
     public static int MinimumsPerBlock => 8;
+
+    public static bool HasByteCodes => true;
+
+    public static int SubScaleCount => 8;
+
+    public static int Offset => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
@@ -142,6 +219,22 @@ internal readonly unsafe struct Q5_KFormat : ISuperBlockFormat
         codes = L.Or(codes, L.And(fifth, L.Int16(16)));
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        SuperBlocks.SixBitsOnce(block + 4, subScales, minimums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.Fold(L.WidenWords(block + 48 + (index * 32)), 0, 12, 0x0f0f);
+        // Fifth bits 2 * index and 2 * index + 1 of a byte go to bit 4 of the lower and upper half.
+        L fifth = L.WidenWords(block + 16);
+        return L.Or(codes, L.Fold(fifth, 4 - (2 * index), 19 - (2 * index), 0x1010));
+    }
 }
 
 /// <summary>
@@ -154,6 +247,12 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
     public static int BlockBytes => 210;
 
     public static int MinimumsPerBlock => 0;
+
+    public static bool HasByteCodes => true;
+
+    public static int SubScaleCount => 16;
+
+    public static int Offset => 32;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
@@ -181,6 +280,25 @@ internal readonly unsafe struct Q6_KFormat : ISuperBlockFormat
         codes = L.SubtractInt16(codes, L.Int16(32));
         return L.MultiplyInt16(codes, L.BroadcastHalves(subScales + (2 * index)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        SuperBlocks.StoreSixteen(Vector128.Load((sbyte*)block + 192), (short*)subScales);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        L codes = L.PairWords(block + (index / 2 * 64));
+        L upper = L.WidenWords(block + 128 + (index / 2 * 32));
+        return index % 2 == 0
+            ? L.Or(L.And(codes, L.Int16(0x0f0f)), L.Fold(upper, 4, 18, 0x3030))
+            : L.Or(
+                L.And(L.ShiftRightInt16(codes, 4), L.Int16(0x0f0f)),
+                L.Fold(upper, 0, 14, 0x3030));
+    }
 }
 
 /// <summary>
@@ -192,6 +310,12 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
     public static int BlockBytes => 136;
 
     public static int MinimumsPerBlock => 0;
+
+    public static bool HasByteCodes => false;
+
+    public static int SubScaleCount => 8;
+
+    public static int Offset => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, int count, float* target) =>
@@ -218,5 +342,18 @@ internal readonly unsafe struct IQ4_XSFormat : ISuperBlockFormat
     {
         L codes = L.WidenSigned(SmallBlocks.Lookup(block + 8 + (16 * index), IQ4_NLFormat.Table));
         return L.MultiplyInt16(codes, L.Broadcast(subScales + index));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareBytes(byte* block, int* subScales, byte* minimums)
+    {
+        throw new UnreachableException();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static L Codes<L>(byte* block, int index)
+        where L : struct, ILanes<L>
+    {
+        throw new UnreachableException();
     }
 }

@@ -11,14 +11,12 @@ namespace MetalMoe.Cpu.Linear;
 /// accumulator as fma(minimum, scaled sum of its activations, accumulator), which is subtracted at
 /// the end.
 /// </summary>
-internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
+internal readonly unsafe partial struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     where L : struct, ILanes<L>
     where TFormat : struct, ISuperBlockFormat
 {
-    // Places in the scratch: scales and minimum scales of two rows (2 x 16), sub-scales (2 x 16),
-    // the sums over the minimums and the integer minimums of a block.
-    private const int PartA = 64;
-    private const int PartB = 80;
+    // Places in the scratch of sub-scales and integer minimums of a block.
+    private const int SubScales = 32;
     private const int Minimums = 96;
 
     public static int BlockColumns => 256;
@@ -31,113 +29,9 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
         TFormat.MinimumsPerBlock == 0 ? 0 : 256 / TFormat.MinimumsPerBlock;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void DotPair(
-        byte* a,
-        byte* b,
-        int columns,
-        TokenRow* token,
-        float* work,
-        float* totals)
-    {
-        short* x = (short*)token->Values;
-        int blocks = columns / 256;
-        L.Store(totals, L.Zero);
-        L.Store(totals + 16, L.Zero);
-        L.Store(work + PartA, L.Zero);
-        L.Store(work + PartB, L.Zero);
-        for (int first = 0; first < blocks; first += 8)
-        {
-            int count = Math.Min(8, blocks - first);
-            long offset = (long)first * TFormat.BlockBytes;
-            TFormat.Scales(a + offset, count, work);
-            TFormat.Scales(b + offset, count, work + 16);
-            var scales = Vector256.Load(token->Scales + first);
-            (Vector256.Load(work) * scales).Store(work);
-            (Vector256.Load(work + 16) * scales).Store(work + 16);
-            float* sums = token->Sums + ((long)first * TFormat.MinimumsPerBlock);
-            AddBlocks(a + offset, b + offset, x + (first * 256), sums, count, work, totals);
-        }
-        if (TFormat.MinimumsPerBlock != 0)
-        {
-            SubtractMinimums(totals, work + PartA);
-            SubtractMinimums(totals + 16, work + PartB);
-        }
-    }
-
-    /// <summary>
-    /// Up to 8 blocks of two rows; the scratch holds the scales and collects the
-    /// minimums' part. Makes no calls, so that everything stays in registers.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void AddBlocks(
-        byte* a, byte* b, short* x, float* sums, int count, float* work, float* totals)
-    {
-        int* subA = (int*)work + 32;
-        int* subB = (int*)work + 48;
-        byte* minimumsA = (byte*)(work + Minimums);
-        byte* minimumsB = minimumsA + 16;
-        float* partA = work + PartA;
-        float* partB = work + PartB;
-        L totalA = L.Load(totals);
-        L totalB = L.Load(totals + 16);
-        for (int i = 0; i < count; i++)
-        {
-            WeightStream.PrefetchBlock<L>(a, TFormat.BlockBytes);
-            WeightStream.PrefetchBlock<L>(b, TFormat.BlockBytes);
-            TFormat.Prepare(a, subA, minimumsA);
-            TFormat.Prepare(b, subB, minimumsB);
-            L v = L.Load(x);
-            L sumA = L.MultiplyAddAdjacent(TFormat.Group<L>(a, subA, 0), v);
-            L sumB = L.MultiplyAddAdjacent(TFormat.Group<L>(b, subB, 0), v);
-            v = L.Load(x + 32);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 1), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 1), v);
-            v = L.Load(x + 64);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 2), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 2), v);
-            v = L.Load(x + 96);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 3), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 3), v);
-            v = L.Load(x + 128);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 4), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 4), v);
-            v = L.Load(x + 160);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 5), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 5), v);
-            v = L.Load(x + 192);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 6), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 6), v);
-            v = L.Load(x + 224);
-            sumA = Add(sumA, TFormat.Group<L>(a, subA, 7), v);
-            sumB = Add(sumB, TFormat.Group<L>(b, subB, 7), v);
-            totalA = L.FusedMultiplyAdd(L.ToSingle(sumA), L.Broadcast(work + i), totalA);
-            totalB = L.FusedMultiplyAdd(L.ToSingle(sumB), L.Broadcast(work + 16 + i), totalB);
-            x += 256;
-            a += TFormat.BlockBytes;
-            b += TFormat.BlockBytes;
-            if (TFormat.MinimumsPerBlock == 8)
-            {
-                // Eight minimums a block: even blocks take lanes 0..7, odd ones 8..15.
-                int half = i % 2 * 8;
-                AddEight(minimumsA, work + 8 + i, sums, partA + half);
-                AddEight(minimumsB, work + 24 + i, sums, partB + half);
-                sums += 8;
-            }
-            else if (TFormat.MinimumsPerBlock == 16)
-            {
-                AddSixteen(minimumsA, work + 8 + i, sums, partA);
-                AddSixteen(minimumsB, work + 24 + i, sums, partB);
-                sums += 16;
-            }
-        }
-        L.Store(totals, totalA);
-        L.Store(totals + 16, totalB);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void UnpackRow(byte* row, int columns, in PanelRow target, float* work)
     {
-        int* subScales = (int*)work + 32;
+        int* subScales = (int*)work + SubScales;
         byte* codes = (byte*)(work + Minimums);
         byte* values = target.Values;
         float* scale = target.Scales;
@@ -202,27 +96,10 @@ internal readonly unsafe struct SuperBlockKernel<L, TFormat> : IWeightKernel<L>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SubtractMinimums(float* total, float* part) =>
-        L.Store(total, L.SubtractSingle(L.Load(total), L.Load(part)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Eight(byte* codes, float* scale) =>
         Vector256.ConvertToSingle(SuperBlocks.WidenToInt32(codes)) * Vector256.Create(*scale);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Sixteen(byte* codes, float* scale) =>
         L.MultiplySingle(L.WidenToSingle(Vector128.Load(codes)), L.Broadcast(scale));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddEight(byte* codes, float* scale, float* sums, float* part) =>
-        Vector256.FusedMultiplyAdd(Eight(codes, scale), Vector256.Load(sums), Vector256.Load(part))
-            .Store(part);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddSixteen(byte* codes, float* scale, float* sums, float* part) =>
-        L.Store(part, L.FusedMultiplyAdd(Sixteen(codes, scale), L.Load(sums), L.Load(part)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Add(L sum, L weights, L x) =>
-        L.AddInt32(sum, L.MultiplyAddAdjacent(weights, x));
 }

@@ -37,6 +37,31 @@ internal static unsafe class SuperBlocks
         StoreTwice(Vector128.WidenLower(bytes).AsInt16(), subScales);
     }
 
+    /// <summary>As <see cref="SixBits"/>, each sub-scale once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixBitsOnce(byte* packed, int* subScales, byte* minimums)
+    {
+        uint a = *(uint*)packed;
+        uint b = *(uint*)(packed + 4);
+        uint c = *(uint*)(packed + 8);
+        uint high = (c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030);
+        uint upper = ((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030);
+        *(ulong*)minimums = ((ulong)upper << 32) | (b & 0x3f3f3f3f);
+        ulong both = ((ulong)high << 32) | (a & 0x3f3f3f3f);
+        Vector128.WidenLower(Vector128.CreateScalarUnsafe(both).AsByte()).Store((ushort*)subScales);
+    }
+
+    /// <summary>16 signed sub-scales as int16: of each four the second and third change places.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSixteen(Vector128<sbyte> scales, short* target)
+    {
+        var order = Vector128.Create((sbyte)0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
+        scales = Vector128.Shuffle(scales, order);
+        Vector128.WidenLower(scales).Store(target);
+        Vector128.WidenUpper(scales).Store(target + 8);
+    }
+
     /// <summary>Eight bytes as int32 lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> WidenToInt32(byte* bytes)

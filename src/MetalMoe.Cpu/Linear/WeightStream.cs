@@ -13,7 +13,7 @@ namespace MetalMoe.Cpu.Linear;
 internal static unsafe class WeightStream
 {
     /// <summary>Distance between what is read and what is asked for.</summary>
-    public const int PrefetchBytes = 6 * 1024;
+    public const int PrefetchBytes = 16 * 1024;
 
     /// <summary>
     /// Asks for what lies ahead of a block of at most 256 bytes that is about to be read. It may

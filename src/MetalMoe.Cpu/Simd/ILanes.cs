@@ -82,4 +82,32 @@ internal unsafe interface ILanes<T>
     /// each four lanes (0 + 2) + (1 + 3), giving f0 .. f3, then (f0 + f2) + (f1 + f3).
     /// </summary>
     static abstract Vector128<float> SumEach(T a, T b, T c, T d);
+
+    /// <summary>16 words of 16 bits, each in the low half of an int32 lane.</summary>
+    static abstract T WidenWords(void* source);
+
+    /// <summary>Of 32 words lane i of int32 gets word i below and word 16 + i above.</summary>
+    static abstract T PairWords(void* source);
+
+    /// <summary>
+    /// int32 lanes of words, each twice, cut to the mask: (word shifted to the left by
+    /// <paramref name="below"/>, to the right if that is negative, or word shifted to the left
+    /// by <paramref name="above"/>) and mask.
+    /// </summary>
+    static abstract T Fold(T words, int below, int above, short mask);
+
+    /// <summary>Shifts int32 lanes to the left.</summary>
+    static abstract T ShiftLeftInt32(T a, int bits);
+
+    /// <summary>Shifts int16 lanes to the right; copies of the sign come in.</summary>
+    static abstract T ShiftRightSignedInt16(T a, int bits);
+
+    /// <summary>
+    /// int16 lane j = a[2j] * b[2j] + a[2j + 1] * b[2j + 1] of the bytes of a, unsigned, and b,
+    /// signed. The sum must fit: instruction sets differ where it does not.
+    /// </summary>
+    static abstract T MultiplyAddBytes(T a, T b);
+
+    /// <summary>int32 lanes: sum + the products of a and b, two neighbours added.</summary>
+    static abstract T AddProducts(T sum, T a, T b);
 }

@@ -293,6 +293,67 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 WidenWords(void* source)
+    {
+        var low = Vector128.Load((ushort*)source);
+        var high = Vector128.Load((ushort*)source + 8);
+        return new(
+            Vector128.WidenLower(low).AsInt16(),
+            Vector128.WidenUpper(low).AsInt16(),
+            Vector128.WidenLower(high).AsInt16(),
+            Vector128.WidenUpper(high).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 PairWords(void* source)
+    {
+        var upper = WidenWords((byte*)source + 32);
+        return Or(WidenWords(source), ShiftLeftInt32(upper, 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Fold(Lanes128 words, int below, int above, short mask)
+    {
+        return new(
+            Fold(words._a.AsInt32(), below, above, mask),
+            Fold(words._b.AsInt32(), below, above, mask),
+            Fold(words._c.AsInt32(), below, above, mask),
+            Fold(words._d.AsInt32(), below, above, mask));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 AddProducts(Lanes128 sum, Lanes128 a, Lanes128 b)
+    {
+        return AddInt32(sum, MultiplyAddAdjacent(a, b));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 ShiftLeftInt32(Lanes128 a, int bits)
+    {
+        return new(
+            (a._a.AsInt32() << bits).AsInt16(),
+            (a._b.AsInt32() << bits).AsInt16(),
+            (a._c.AsInt32() << bits).AsInt16(),
+            (a._d.AsInt32() << bits).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 ShiftRightSignedInt16(Lanes128 a, int bits)
+    {
+        return new(a._a >> bits, a._b >> bits, a._c >> bits, a._d >> bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 MultiplyAddBytes(Lanes128 a, Lanes128 b)
+    {
+        return new(
+            AddBytes(a._a, b._a),
+            AddBytes(a._b, b._b),
+            AddBytes(a._c, b._c),
+            AddBytes(a._d, b._d));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> SumEach(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d)
     {
         var even = FourSums(a._a, b._a, c._a, d._a) + FourSums(a._c, b._c, c._c, d._c);
@@ -317,4 +378,22 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     private static Vector128<short> Fma(
         Vector128<short> a, Vector128<short> b, Vector128<short> c) =>
         Vector128.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> Fold(Vector128<int> lanes, int below, int above, short mask)
+    {
+        var low = below < 0 ? lanes >>> -below : lanes << below;
+        return (low | (lanes << above)).AsInt16() & Vector128.Create(mask);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> AddBytes(Vector128<short> a, Vector128<short> b)
+    {
+        if (Ssse3.IsSupported)
+        {
+            return Ssse3.MultiplyAddAdjacent(a.AsByte(), b.AsSByte());
+        }
+        var even = (a & Vector128.Create((short)0xff)) * (b << 8 >> 8);
+        return even + ((a >>> 8) * (b >> 8));
+    }
 }

@@ -219,6 +219,57 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenWords(void* source)
+    {
+        return new(
+            Avx2.ConvertToVector256Int32((ushort*)source).AsInt16(),
+            Avx2.ConvertToVector256Int32((ushort*)source + 8).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 PairWords(void* source)
+    {
+        var upper = WidenWords((byte*)source + 32);
+        return Or(WidenWords(source), ShiftLeftInt32(upper, 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Fold(Lanes256 words, int below, int above, short mask)
+    {
+        return new(
+            Fold(words._a.AsInt32(), below, above, mask),
+            Fold(words._b.AsInt32(), below, above, mask));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddProducts(Lanes256 sum, Lanes256 a, Lanes256 b)
+    {
+        return AddInt32(sum, MultiplyAddAdjacent(a, b));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftLeftInt32(Lanes256 a, int bits)
+    {
+        return new(
+            (a._a.AsInt32() << bits).AsInt16(),
+            (a._b.AsInt32() << bits).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftRightSignedInt16(Lanes256 a, int bits)
+    {
+        return new(a._a >> bits, a._b >> bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAddBytes(Lanes256 a, Lanes256 b)
+    {
+        return new(
+            Avx2.MultiplyAddAdjacent(a._a.AsByte(), b._a.AsSByte()),
+            Avx2.MultiplyAddAdjacent(a._b.AsByte(), b._b.AsSByte()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> SumEach(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d)
     {
         var half = FourSums(a._a, b._a, c._a, d._a) + FourSums(a._b, b._b, c._b, d._b);
@@ -242,4 +293,11 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     private static Vector256<short> Fma(
         Vector256<short> a, Vector256<short> b, Vector256<short> c) =>
         Vector256.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> Fold(Vector256<int> lanes, int below, int above, short mask)
+    {
+        var low = below < 0 ? lanes >>> -below : lanes << below;
+        return (low | (lanes << above)).AsInt16() & Vector256.Create(mask);
+    }
 }

@@ -172,6 +172,53 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WidenWords(void* source)
+    {
+        return new(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)source)).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 PairWords(void* source)
+    {
+        var order = Vector512.Create(
+            0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        return new(Avx512BW.PermuteVar32x16(Vector512.Load((short*)source), order));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Fold(Lanes512 words, int below, int above, short mask)
+    {
+        var lanes = words._v.AsInt32();
+        var low = below < 0 ? lanes >>> -below : lanes << below;
+        return new((low | (lanes << above)).AsInt16() & Vector512.Create(mask));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddProducts(Lanes512 sum, Lanes512 a, Lanes512 b)
+    {
+        return new((sum._v.AsInt32() + Avx512BW.MultiplyAddAdjacent(a._v, b._v)).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ShiftLeftInt32(Lanes512 a, int bits)
+    {
+        return new((a._v.AsInt32() << bits).AsInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ShiftRightSignedInt16(Lanes512 a, int bits)
+    {
+        return new(a._v >> bits);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyAddBytes(Lanes512 a, Lanes512 b)
+    {
+        return new(Avx512BW.MultiplyAddAdjacent(a._v.AsByte(), b._v.AsSByte()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> SumEach(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d)
     {
         var ab = PairSums(a._v.AsSingle(), b._v.AsSingle()).AsDouble();
