@@ -45,6 +45,10 @@ public sealed record GenerationOptions
     /// Null reports none.</summary>
     public int? TopLogProbabilities { get; init; }
 
+    /// <summary>What metrics call the request, one of OpenTelemetry's names for operations of
+    /// generative models.</summary>
+    public string OperationName { get; init; } = "text_completion";
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="MetalMoeException">A value is out of its range.</exception>
     public void Validate()

@@ -4,6 +4,7 @@ using MetalMoe.Core.Models;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Engine;
+using MetalMoe.Telemetry;
 using Microsoft.Win32.SafeHandles;
 
 namespace MetalMoe;
@@ -33,7 +34,10 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
         Memory = scheduler.Executor.Memory;
         ContextLength = scheduler.Executor.Options.ContextLength;
         DeviceDescription = device.Description;
-        _engine = new EngineLoop(scheduler);
+        Metrics = new EngineMetrics(Name, device.Name, ("weights", loaded.File.FileBytes),
+            ("cache", Memory.CacheBytes), ("state", Memory.StateBytes),
+            ("scratch", Memory.ScratchBytes));
+        _engine = new EngineLoop(scheduler, Metrics);
     }
 
     /// <summary>Path of the file.</summary>
@@ -68,6 +72,8 @@ public sealed class MoeModel : IDisposable, IAsyncDisposable
     public int MaxSessions => _options.MaxSessions;
 
     internal GrammarCache Grammars { get; }
+
+    internal EngineMetrics Metrics { get; }
 
     /// <summary>Maps a GGUF file and prepares its device, on a thread of the pool.</summary>
     /// <param name="path">A <c>.gguf</c> file, or any part of a split one.</param>

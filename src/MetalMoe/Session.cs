@@ -160,7 +160,7 @@ public sealed class Session : IDisposable, IAsyncDisposable
             var mask = options.Grammar is null
                 ? null : _model.Grammars.CreateMask(options.Grammar, options.GrammarAfter);
             request = new GenerationRequest(_state, options, _model.Text,
-                _model.VocabularySize, ContextLength, mask, stop.Token);
+                _model.VocabularySize, ContextLength, mask, _model.Metrics, stop.Token);
             Submit(request);
             var updates = request.Updates;
             while (await WaitAsync(updates, cancellationToken).ConfigureAwait(false))

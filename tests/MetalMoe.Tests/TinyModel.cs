@@ -9,8 +9,11 @@ internal static class TinyModel
         "It was a cold winter night, and the wind howled round the little house. The children "
         + "sat by the fire and listened to the story that their grandmother was telling them.";
 
+    /// <summary>The repository's folder.</summary>
+    public static string Root { get; } = FindRoot();
+
     public static string Path { get; } = System.IO.Path.Combine(
-        FindRoot(), "models", "tiny-qwen35moe-q4_k_m.gguf");
+        Root, "models", "tiny-qwen35moe-q4_k_m.gguf");
 
     public static Task<MoeModel> LoadAsync(int sessions = 1, int batchTokens = 512) =>
         MoeModel.LoadAsync(Path, new MoeModelOptions

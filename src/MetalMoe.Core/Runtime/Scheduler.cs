@@ -41,6 +41,9 @@ public sealed class Scheduler : IDisposable
     /// <summary>True while a sequence has pending tokens.</summary>
     public bool HasWork => _sequences.Exists(s => s.PendingCount > 0);
 
+    /// <summary>Tokens of all sequences in the last step.</summary>
+    public int LastStepTokens { get; private set; }
+
     /// <summary>Opens an empty sequence.</summary>
     /// <exception cref="InvalidOperationException">All slots are taken.</exception>
     public Sequence Open()
@@ -180,11 +183,13 @@ public sealed class Scheduler : IDisposable
 
     private void Complete()
     {
+        LastStepTokens = 0;
         int output = 0;
         foreach (var (sequence, count) in _scheduled)
         {
             int first = sequence.Position;
             LogitsMode mode = sequence.Mode;
+            LastStepTokens += count;
             sequence.Advance(count);
             int rows = mode switch
             {

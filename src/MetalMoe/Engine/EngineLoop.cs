@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using MetalMoe.Core.Runtime;
+using MetalMoe.Telemetry;
 
 namespace MetalMoe.Engine;
 
@@ -14,11 +16,13 @@ internal sealed class EngineLoop : IDisposable
     private readonly List<EngineRequest> _active = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Scheduler _scheduler;
+    private readonly EngineMetrics _metrics;
     private readonly Thread _thread;
 
-    public EngineLoop(Scheduler scheduler)
+    public EngineLoop(Scheduler scheduler, EngineMetrics metrics)
     {
         _scheduler = scheduler;
+        _metrics = metrics;
         _thread = new Thread(Run) { IsBackground = true, Name = "metalmoe engine" };
         _thread.Start();
     }
@@ -82,6 +86,7 @@ internal sealed class EngineLoop : IDisposable
         _commands.CompleteAdding();
         _thread.Join();
         _scheduler.Dispose();
+        _metrics.Close();
         _commands.Dispose();
         _stop.Dispose();
     }
@@ -151,7 +156,9 @@ internal sealed class EngineLoop : IDisposable
                 ? CancellationTokenSource.CreateLinkedTokenSource(
                     _active[0].CancellationToken, _stop.Token)
                 : null;
+            long start = Stopwatch.GetTimestamp();
             _scheduler.Step(linked?.Token ?? CancellationToken.None);
+            _metrics.CountStep(start, _scheduler.LastStepTokens);
         }
         catch (OperationCanceledException)
         {

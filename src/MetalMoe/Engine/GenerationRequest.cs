@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Core.Runtime.Sampling;
+using MetalMoe.Telemetry;
 
 namespace MetalMoe.Engine;
 
@@ -18,6 +19,7 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
     private readonly StopStringFilter _stops;
     private readonly Sampler _sampler;
     private readonly GrammarMask? _mask;
+    private readonly EngineMetrics _metrics;
     private readonly int _contextLength;
     private int _promptTokens;
     private int _running;
@@ -31,9 +33,10 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
 
     public GenerationRequest(
         SessionState state, GenerationOptions options, ModelText text, int vocabularySize,
-        int contextLength, GrammarMask? mask, CancellationToken token)
+        int contextLength, GrammarMask? mask, EngineMetrics metrics, CancellationToken token)
         : base(state, token)
     {
+        _metrics = metrics;
         _options = options;
         _decoder = new TextDecoder(text, options);
         _stops = new StopStringFilter(options.StopStrings);
@@ -137,13 +140,15 @@ internal sealed class GenerationRequest : EngineRequest, ILogitsSink
     {
         string rest = _stops.Append(_decoder.Flush()) + _stops.Flush();
         reason = _stops.IsStopped ? FinishReason.StopString : reason;
-        _updates.Writer.TryWrite(new GenerationUpdate(null, rest, reason, new()
+        var statistics = new GenerationStatistics
         {
             PromptTokens = _promptTokens,
             GeneratedTokens = _generated,
             PrefillTime = Stopwatch.GetElapsedTime(_startTime, _firstTime),
             DecodeTime = Stopwatch.GetElapsedTime(_firstTime, _lastTime),
-        }));
+        };
+        _metrics.CountGeneration(_options.OperationName, statistics);
+        _updates.Writer.TryWrite(new GenerationUpdate(null, rest, reason, statistics));
         return true;
     }
 }
