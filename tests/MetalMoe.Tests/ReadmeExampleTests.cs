@@ -47,7 +47,7 @@ public sealed class ReadmeExampleTests
             // README
             await using var model = await MoeModel.LoadAsync("model.gguf");
             using IChatClient client = model.AsIChatClient();
-            var options = new ChatOptions { MaxOutputTokens = 100, Temperature = 0.7f };
+            var options = new ChatOptions { MaxOutputTokens = 100, Seed = 1 };
             await foreach (var update in client.GetStreamingResponseAsync("Who are you?", options))
                 Console.Write(update);
             // END

@@ -31,6 +31,7 @@ internal sealed class JobBuilder(
                     question.Sampling, options.Sampling, model.VocabularySize),
                 StopStrings = SamplingReader.ReadStops(question.Sampling),
                 TopLogProbabilities = question.TopLogprobs,
+                OperationName = "chat",
                 Grammar = grammar,
                 GrammarAfter = grammar is not null && prompt.StartsInReasoning
                     ? ThinkClose : null,

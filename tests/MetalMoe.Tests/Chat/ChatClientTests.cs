@@ -15,7 +15,7 @@ public sealed class ChatClientTests
         await using var model = await ChatFixture.LoadAsync();
         using var client = ChatFixture.Client(model);
         ChatMessage[] messages = [ChatFixture.User("Tell me a story about a king.")];
-        var options = new ChatOptions { MaxOutputTokens = 20 };
+        var options = ChatFixture.Exactly(20);
         var updates = await client.GetStreamingResponseAsync(messages, options).ToListAsync();
         var response = await client.GetResponseAsync(messages, options);
 
@@ -42,7 +42,7 @@ public sealed class ChatClientTests
     {
         await using var model = await ChatFixture.LoadAsync(sessions: 3);
         using var client = ChatFixture.Client(model);
-        var options = new ChatOptions { MaxOutputTokens = 12 };
+        var options = ChatFixture.Exactly(12);
         List<ChatMessage> messages =
             [new(ChatRole.System, TinyModel.LongPrompt), ChatFixture.User("Who is there?")];
         for (int turn = 0; turn < 3; turn++)
@@ -65,7 +65,7 @@ public sealed class ChatClientTests
     {
         await using var model = await ChatFixture.LoadAsync(sessions: 3);
         using var client = ChatFixture.Client(model);
-        var options = new ChatOptions { MaxOutputTokens = 16 };
+        var options = ChatFixture.Exactly(16);
         ChatMessage[][] conversations = [.. Enumerable.Range(0, 10).Select(i => new[]
         {
             new ChatMessage(ChatRole.System, TinyModel.LongPrompt),
@@ -91,22 +91,14 @@ public sealed class ChatClientTests
         await using var model = await ChatFixture.LoadAsync(batchTokens: 8);
         using var client = ChatFixture.Client(model);
         string longText = string.Concat(Enumerable.Repeat(TinyModel.LongPrompt + " ", 12));
-        using var early = new CancellationTokenSource(TimeSpan.FromMilliseconds(1));
-        using var late = new CancellationTokenSource();
-
-        Assert.That(
-            () => client.GetResponseAsync([ChatFixture.User(longText)], null, early.Token),
-            Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(
-            async () =>
-            {
-                await foreach (var update in client.GetStreamingResponseAsync(
-                    [ChatFixture.User("Hi")], new() { MaxOutputTokens = 900 }, late.Token))
-                {
-                    await late.CancelAsync();
-                }
-            },
-            Throws.InstanceOf<OperationCanceledException>());
+        foreach (var (text, steps) in ((string, int)[])[(longText, 5), ("Hi", 60)])
+        {
+            using var cancel = ChatFixture.CancelAfterSteps(steps);
+            Assert.That(
+                () => client.GetResponseAsync(
+                    [ChatFixture.User(text)], ChatFixture.Exactly(900), cancel.Token),
+                Throws.InstanceOf<OperationCanceledException>(), $"after {steps} steps");
+        }
         var response = await client.GetResponseAsync(
             [ChatFixture.User("Hi")], ChatFixture.Script("Yes."));
         Assert.That(response.Text, Is.EqualTo("Yes."));
@@ -175,12 +167,10 @@ public sealed class ChatClientTests
     {
         await using var model = await ChatFixture.LoadAsync();
         using var client = ChatFixture.Client(model);
+        var options = ChatFixture.Exactly(5);
+        options.AdditionalProperties = new() { ["top_logprobs"] = 3 };
         var updates = await client.GetStreamingResponseAsync(
-            [ChatFixture.User("Hi")], new()
-            {
-                MaxOutputTokens = 5,
-                AdditionalProperties = new() { ["top_logprobs"] = 3 },
-            }).ToListAsync();
+            [ChatFixture.User("Hi")], options).ToListAsync();
         TokenLogProbabilities[] found = [.. updates
             .Select(u => u.AdditionalProperties?["logprobs"]).OfType<TokenLogProbabilities>()];
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using MetalMoe.Core.Runtime.Sampling;
 using Microsoft.Extensions.AI;
@@ -25,6 +26,40 @@ internal static class ChatFixture
             Defaults = new GenerationOptions { Sampling = SamplingOptions.Greedy, MaxTokens = 200 },
             EnableThinking = false,
         }, logger);
+
+    /// <summary>Options under which an answer has exactly so many tokens.</summary>
+    public static ChatOptions Exactly(int tokens) => new()
+    {
+        MaxOutputTokens = tokens,
+        RawRepresentationFactory = _ => TinyModel.Greedy(tokens),
+    };
+
+    /// <summary>A token that the engine's own thread cancels once it has run so many steps: the
+    /// rest of the test may be as slow as it likes.</summary>
+    public static CancellationTokenSource CancelAfterSteps(int steps)
+    {
+        var source = new CancellationTokenSource();
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Name == "metalmoe.device.steps")
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, _, _) =>
+        {
+            if (Interlocked.Decrement(ref steps) == 0)
+            {
+                listener.Dispose();
+                source.Cancel();
+            }
+        });
+        listener.Start();
+        return source;
+    }
 
     public static ChatMessage User(string text) => new(ChatRole.User, text);
 

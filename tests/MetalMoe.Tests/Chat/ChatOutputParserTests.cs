@@ -182,6 +182,45 @@ public sealed class ChatOutputParserTests
         Assert.That(parts[0].Text, Is.EqualTo("a" + Text));
     }
 
+    [Test]
+    public void No_text_is_lost_however_the_marks_are_mixed_up()
+    {
+        string[] pieces =
+        [
+            "<think>", "</think>", "<tool_call>", "</tool_call>", "<function=weather>",
+            "</function>", "<parameter=city>", "</parameter>", "{\"name\":\"weather\"}", "{", "\"",
+            "<tool_", "a", "b", "\n", " ", "\\",
+        ];
+        var random = new Random(5);
+        int calls = 0, malformed = 0;
+        for (int i = 0; i < 5000; i++)
+        {
+            string text = string.Concat(Enumerable.Range(0, random.Next(1, 14))
+                .Select(_ => pieces[random.Next(pieces.Length)]));
+            var options = random.Next(4) > 0 ? _tools : new();
+            options = options with { StartsInReasoning = random.Next(2) == 0 };
+            var whole = Run(options, [text]);
+            int cut = random.Next(text.Length);
+            var parts = Run(options, [text[..cut], .. text[cut..].Select(c => $"{c}")]);
+
+            Assert.That(Describe(parts), Is.EqualTo(Describe(whole)), text);
+            Assert.That(Essence(string.Concat(whole.Select(p => p.Text))),
+                Is.EqualTo(Essence(text)), text);
+            calls += whole.Count(p => p.Kind == ChatOutputKind.ToolCall);
+            malformed += whole.Count(p => p.Kind == ChatOutputKind.MalformedToolCall);
+        }
+        TestContext.Out.WriteLine($"parser: {calls} calls, {malformed} malformed ones");
+        Assert.That(calls, Is.GreaterThan(20));
+        Assert.That(malformed, Is.GreaterThan(50));
+
+        // White space, marks of thoughts and closing marks are what a part may leave out.
+        static string Essence(string text) => string.Concat(text
+            .Replace("<think>", "", StringComparison.Ordinal)
+            .Replace("</think>", "", StringComparison.Ordinal)
+            .Replace("</tool_call>", "", StringComparison.Ordinal)
+            .Where(c => !char.IsWhiteSpace(c)));
+    }
+
     /// <summary>The parts of a text, the same for every way to cut it; neighbours of one kind
     /// joined.</summary>
     private static List<ChatOutputPart> Parse(ChatOutputOptions options, string text)

@@ -22,7 +22,7 @@ public sealed class ChatTelemetryTests
         await using (var model = await ChatFixture.LoadAsync())
         {
             using var client = ChatFixture.Client(model);
-            var options = new ChatOptions { MaxOutputTokens = 9 };
+            var options = ChatFixture.Exactly(9);
             await client.GetResponseAsync([ChatFixture.User(Secret)], options);
             await client.GetResponseAsync([ChatFixture.User(Secret)], options);
             Assert.That(
@@ -71,8 +71,9 @@ public sealed class ChatTelemetryTests
         ActivitySource.AddActivityListener(listener);
         await using var model = await ChatFixture.LoadAsync();
         using var client = ChatFixture.Client(model);
-        await client.GetResponseAsync(
-            [ChatFixture.User(Secret)], new() { MaxOutputTokens = 4, TopK = 3, Seed = -2 });
+        var options = ChatFixture.Exactly(4);
+        (options.TopK, options.Seed) = (3, -2);
+        await client.GetResponseAsync([ChatFixture.User(Secret)], options);
         Assert.That(() => client.GetResponseAsync([], null), Throws.Exception);
 
         var good = spans.Single(s => s.Status != ActivityStatusCode.Error);
