@@ -65,14 +65,15 @@ static mm_status outcome(mm_event *event, uint64_t value, mm_error *error) {
 mm_status mm_event_wait(mm_event *event, uint64_t value, uint64_t timeout_milliseconds,
                         mm_error *error) {
     MM_ARGUMENT(mm_is(event, MM_KIND_EVENT), error, "not an event");
-    mm_status status = outcome(event, value, error);
-    if (status != MM_OK) return status;
+    bool reached = true;
     @autoreleasepool {
-        if ([event->metal signaledValue] < value &&
-            ![event->metal waitUntilSignaledValue:value timeoutMS:timeout_milliseconds])
-            return mm_fail(error, MM_TIMEOUT, "the event has not reached %llu after %llu ms",
-                           (unsigned long long)value, (unsigned long long)timeout_milliseconds);
+        // Also after a failure: the caller may free what the work still uses.
+        if ([event->metal signaledValue] < value)
+            reached = [event->metal waitUntilSignaledValue:value timeoutMS:timeout_milliseconds];
     }
+    if (!reached)
+        return mm_fail(error, MM_TIMEOUT, "the event has not reached %llu after %llu ms",
+                       (unsigned long long)value, (unsigned long long)timeout_milliseconds);
     return outcome(event, value, error);
 }
 

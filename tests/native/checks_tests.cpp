@@ -1,5 +1,5 @@
 // Every check must catch the kernel that is broken in its way, and pass the one put right.
-#include "harness.h"
+#include "launch.h"
 
 using namespace harness;
 

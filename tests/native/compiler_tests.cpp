@@ -1,5 +1,5 @@
 // The scanner and the compile cache: reflection, and errors that point into the source.
-#include "harness.h"
+#include "launch.h"
 
 #include <cstdio>
 #include <unistd.h>

@@ -1,8 +1,6 @@
 // A small test runner: tests register themselves, failures carry file and line.
 #pragma once
 
-#include <softmetal/softmetal.h>
-
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,26 +29,6 @@ void check_near(const char* file, int line, double got, double expected, double 
 
 // The path of a file beside the tests.
 std::string data(const std::string& name);
-
-// A library of tests/native/kernels, compiled once.
-std::shared_ptr<const softmetal::Library> library(const std::string& file);
-
-// Runs `function` of `file` and returns the counters.
-struct Launch {
-    std::string file, function;
-    softmetal::Dispatch dispatch;
-    bool check = false;
-    std::vector<softmetal::ConstantValue> constants;
-    template <class T>
-    Launch& bind(unsigned index, std::vector<T>& data, std::uint8_t* written = nullptr) {
-        dispatch.buffers[index] = {data.data(), data.size() * sizeof(T), written};
-        return *this;
-    }
-    softmetal::Counters run();
-    std::string error(); // the text of the error that the run must end in
-};
-Launch launch(const std::string& file, const std::string& function, unsigned threadgroups,
-              unsigned threads);
 
 } // namespace harness
 

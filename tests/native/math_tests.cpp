@@ -1,5 +1,5 @@
 // Scalar arithmetic of the Metal headers against double precision on the host.
-#include "harness.h"
+#include "launch.h"
 
 #include <cmath>
 #include <cstring>

@@ -1,7 +1,7 @@
 // Real shaders of another project, when its source is on this machine: they must compile.
 // METALMOE_LLAMA_SOURCE names a checkout of llama.cpp. METALMOE_PEER_KERNELS=N also builds the
 // first N kernels of each file to machine code.
-#include "harness.h"
+#include "launch.h"
 
 #include <algorithm>
 #include <cmath>

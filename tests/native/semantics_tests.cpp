@@ -1,5 +1,5 @@
 // Vectors, SIMD operations, atomics, positions and memory of the Metal headers and executor.
-#include "harness.h"
+#include "launch.h"
 
 #include <algorithm>
 #include <numeric>

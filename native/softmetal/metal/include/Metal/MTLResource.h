@@ -25,7 +25,6 @@ typedef NS_OPTIONS(NSUInteger, MTLResourceOptions) {
     MTLResourceStorageModeShared = 0,
     MTLResourceStorageModeManaged = 16,
     MTLResourceStorageModePrivate = 32,
-    MTLResourceStorageModeMemoryless = 48,
     MTLResourceHazardTrackingModeDefault = 0,
     MTLResourceHazardTrackingModeUntracked = 256,
     MTLResourceHazardTrackingModeTracked = 512,
