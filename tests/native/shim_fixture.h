@@ -127,8 +127,8 @@ class Step {
 
 mm_object_counts counts();
 
-// Whether all counts come back to those of `before`: completion handlers may run a little later
-// than the event they belong to.
+// Whether all counts come back to those of `before`, or below: completion handlers may run a
+// little later than the event they belong to.
 bool settles(const mm_object_counts& before);
 
 } // namespace shim

@@ -34,6 +34,7 @@ void live_once(Fixture& f) {
 } // namespace
 
 TEST(shim_leaves_nothing_after_a_thousand_lives) {
+    CHECK(settles({})); // what earlier tests had in flight
     mm_object_counts before = counts();
     {
         Fixture f;
@@ -41,7 +42,6 @@ TEST(shim_leaves_nothing_after_a_thousand_lives) {
         for (int i = 0; i < 20; i++) Fixture another; // libraries are compiled anew each time
     }
     CHECK(settles(before));
-    CHECK_EQUAL(counts().allocated_bytes, before.allocated_bytes);
     CHECK(counts().allocations >= before.allocations + 2000);
 }
 
@@ -157,7 +157,8 @@ TEST(shim_reports_work_that_failed) {
             if (timed) step.measured();
             step.submit();
             Text error;
-            return std::pair(step.wait(error), std::string(error.text));
+            mm_status status = step.wait(error);
+            return std::pair(status, std::string(error.text));
         };
         CHECK_EQUAL(submit().first, MM_OK);
         SHIM_OK(mm_device_inject(f.device, MM_FAULT_EXECUTION, 1, 1));
