@@ -66,7 +66,9 @@ Arguments code_generation(const PipelineOptions& options) {
                       "-fbfloat16-excess-precision=none"};
     a.insert(a.end(), more.begin(), more.end());
     if (options.check) {
-        more = {"-DSOFTMETAL_CHECK", "-fsanitize=thread", "-gline-tables-only", "-mllvm",
+        // Accesses wider than 16 bytes get no hook, so none may be made of narrower ones.
+        more = {"-DSOFTMETAL_CHECK", "-fsanitize=thread", "-gline-tables-only",
+                "-fno-vectorize", "-fno-slp-vectorize", "-mllvm",
                 "-tsan-instrument-func-entry-exit=0", "-mllvm", "-tsan-instrument-atomics=0",
                 "-mllvm", "-tsan-instrument-read-before-write=1"};
         a.insert(a.end(), more.begin(), more.end());
