@@ -146,7 +146,8 @@ internal sealed class MoeProblem : IDisposable
         int upper = Array.IndexOf(ids, _shape.Experts - 1);
         Assert.That(ids, Is.Unique);
         Assert.That(
-            upper < 0 || _shape.Experts == 1 || (lower >= 0 && lower < upper), "the lower id of a tie comes first");
+            upper < 0 || _shape.Experts == 1 || (lower >= 0 && lower < upper),
+            "the lower id of a tie comes first");
     }
 
     private void CheckHidden(int t, double[] x)
