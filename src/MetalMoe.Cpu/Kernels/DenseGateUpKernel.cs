@@ -10,7 +10,8 @@ internal sealed unsafe class DenseGateUpKernel : CpuKernel
     private readonly ActivationRows _input;
     private readonly Rows _output;
     private readonly KernelResources _resources;
-    private readonly int _rowsPerUnit;
+    private readonly UnitSplit _split;
+    private int _rowsPerUnit;
     private int _rows;
 
     public DenseGateUpKernel(
@@ -23,13 +24,14 @@ internal sealed unsafe class DenseGateUpKernel : CpuKernel
         _input = input;
         _output = output;
         _resources = resources;
-        _rowsPerUnit = WeightMatrix.RowsPerUnit(gate.Rows, resources.Threads);
-        resources.Scratch.Reserve(2L * resources.MaxTokens * _rowsPerUnit);
+        _split = gate.Split(resources.Threads);
+        resources.Scratch.Reserve(2 * _split.LargestOutput(resources.MaxTokens));
     }
 
     public override int Prepare(StepContext step)
     {
         _rows = step.TokenCount;
+        _rowsPerUnit = _split.RowsFor(_rows);
         return UnitsOf(_gate.Rows, _rowsPerUnit);
     }
 

@@ -17,6 +17,7 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
     private readonly LinearTarget[] _targets;
     private readonly int[] _firstUnit;
     private readonly int[] _rowsPerUnit;
+    private readonly UnitSplit[] _splits;
     private readonly ActivationRows _input;
     private readonly bool _addToOutput;
     private readonly KernelResources _resources;
@@ -33,21 +34,21 @@ internal sealed unsafe class LinearOpKernel : CpuKernel
         _resources = resources;
         _firstUnit = new int[targets.Length + 1];
         _rowsPerUnit = new int[targets.Length];
-        for (int i = 0; i < targets.Length; i++)
-        {
-            int rows = targets[i].Matrix.Rows;
-            _rowsPerUnit[i] = WeightMatrix.RowsPerUnit(rows, resources.Threads);
-            _firstUnit[i + 1] = _firstUnit[i] + UnitsOf(rows, _rowsPerUnit[i]);
-        }
+        _splits = [.. targets.Select(t => t.Matrix.Split(resources.Threads))];
         if (addToOutput)
         {
-            resources.Scratch.Reserve((long)resources.MaxTokens * _rowsPerUnit.Max());
+            resources.Scratch.Reserve(_splits.Max(s => s.LargestOutput(resources.MaxTokens)));
         }
     }
 
     public override int Prepare(StepContext step)
     {
         _rows = step.TokenCount;
+        for (int i = 0; i < _targets.Length; i++)
+        {
+            _rowsPerUnit[i] = _splits[i].RowsFor(_rows);
+            _firstUnit[i + 1] = _firstUnit[i] + UnitsOf(_targets[i].Matrix.Rows, _rowsPerUnit[i]);
+        }
         return _firstUnit[^1];
     }
 

@@ -26,12 +26,14 @@ internal sealed unsafe class LmHeadKernel(
     LmHead op, WeightMatrix head, ActivationRows input, Rows logits, KernelResources resources)
     : CpuKernel(op.Name)
 {
-    private readonly int _rowsPerUnit = WeightMatrix.RowsPerUnit(head.Rows, resources.Threads);
+    private readonly UnitSplit _split = head.Split(resources.Threads);
+    private int _rowsPerUnit;
     private int _rows;
 
     public override int Prepare(StepContext step)
     {
         _rows = step.OutputCount;
+        _rowsPerUnit = _split.RowsFor(_rows);
         return _rows == 0 ? 0 : UnitsOf(head.Rows, _rowsPerUnit);
     }
 

@@ -16,7 +16,7 @@ internal sealed record MoeDownOperands(
     SharedDownSource? Shared, ExpertGroups Groups, Rows Residual)
 {
     /// <summary>Steps with at most this many tokens take the one-pass form.</summary>
-    public const int FewTokens = 4;
+    public const int FewTokens = UnitSplit.FewTokens;
 
     /// <summary>
     /// Adds the weighted outputs of a token's experts, in rank order, then the shared expert's,
@@ -70,7 +70,7 @@ internal sealed unsafe class MoeDownFewKernel : CpuKernel
     {
         _o = operands;
         _resources = resources;
-        _rowsPerUnit = WeightMatrix.RowsPerUnit(op.Down.Rows, resources.Threads);
+        _rowsPerUnit = operands.Down.Split(resources.Threads, 1).RowsFor(1);
         resources.Scratch.Reserve((long)_rowsPerUnit * (operands.ExpertIds.Columns + 1));
     }
 
@@ -132,7 +132,8 @@ internal sealed unsafe class MoeDownManyKernel : CpuKernel
         _routed = routed;
         _shared = shared;
         _resources = resources;
-        _rowsPerUnit = WeightMatrix.RowsPerUnit(op.Down.Rows, resources.Threads);
+        _rowsPerUnit =
+            operands.Down.Split(resources.Threads, 1).RowsFor(MoeDownOperands.FewTokens + 1);
         _unitsPerExpert = UnitsOf(op.Down.Rows, _rowsPerUnit);
     }
 

@@ -22,9 +22,10 @@ internal sealed unsafe class MoeGateUpKernel : CpuKernel
     private readonly SharedGateUpTarget? _shared;
     private readonly ExpertGroups _groups;
     private readonly KernelResources _resources;
-    private readonly int _rowsPerUnit;
-    private readonly int _unitsPerExpert;
-    private readonly int _sharedUnits;
+    private readonly UnitSplit _split;
+    private int _rowsPerUnit;
+    private int _unitsPerExpert;
+    private int _sharedUnits;
     private int _tokens;
 
     public MoeGateUpKernel(
@@ -40,16 +41,16 @@ internal sealed unsafe class MoeGateUpKernel : CpuKernel
         _shared = shared;
         _groups = groups;
         _resources = resources;
-        _rowsPerUnit = WeightMatrix.RowsPerUnit(
-            op.Gate.Rows * expertIds.Columns, resources.Threads);
-        _unitsPerExpert = UnitsOf(op.Gate.Rows, _rowsPerUnit);
-        _sharedUnits = shared is null ? 0 : UnitsOf(shared.Gate.Rows, _rowsPerUnit);
-        resources.Scratch.Reserve(2L * resources.MaxTokens * _rowsPerUnit);
+        _split = _gate.Split(resources.Threads, expertIds.Columns);
+        resources.Scratch.Reserve(2 * _split.LargestOutput(resources.MaxTokens));
     }
 
     public override int Prepare(StepContext step)
     {
         _tokens = step.TokenCount;
+        _rowsPerUnit = _split.RowsFor(_tokens);
+        _unitsPerExpert = UnitsOf(_gate.Rows, _rowsPerUnit);
+        _sharedUnits = _shared is null ? 0 : UnitsOf(_shared.Gate.Rows, _rowsPerUnit);
         _groups.Build(_expertIds, _tokens);
         return _sharedUnits + (_groups.ActiveCount * _unitsPerExpert);
     }

@@ -27,17 +27,8 @@ internal sealed unsafe class WeightMatrix(Weight weight)
 
     public bool NeedsQuantized => LinearKernel.NeedsQuantized(Format);
 
-    /// <summary>
-    /// Output rows that make a unit: enough bytes to be worth a hand-over, few enough that all
-    /// threads have several units. Any choice gives the same bits.
-    /// </summary>
-    public static int RowsPerUnit(int rows, int threads)
-    {
-        const int Largest = 64;
-        const int UnitsPerThread = 6;
-        int share = rows / (threads * UnitsPerThread);
-        return Math.Clamp((share + 7) / 8 * 8, 8, Largest);
-    }
+    /// <summary>How the rows of this matrix are cut into units.</summary>
+    public UnitSplit Split(int threads) => new(Rows, weight.RowBytes, threads);
 
     /// <summary>
     /// y[i, r] = row (first + r) of the weight times the i-th chosen activation row, for r in
@@ -53,6 +44,48 @@ internal sealed unsafe class WeightMatrix(Weight weight)
     }
 }
 
+/// <summary>
+/// Output rows that make a unit, for a step of few tokens and for one of many. Any choice gives
+/// the same bits. Few tokens read weights as a stream, so a unit is long, because what is
+/// prefetched beyond its end was for another thread; many tokens compute, so that units are
+/// small, and threads finish together.
+/// </summary>
+internal sealed class UnitSplit
+{
+    /// <summary>Steps with at most this many tokens are read as a stream.</summary>
+    public const int FewTokens = 4;
+
+    private const long StreamBytes = 512 * 1024;
+    private const int FewUnitsPerThread = 2;
+    private const int ManyUnitsPerThread = 6;
+    private const int LargestMany = 64;
+
+    private readonly int _few;
+    private readonly int _many;
+
+    /// <param name="rows">Rows of the matrix.</param>
+    /// <param name="rowBytes">Bytes of a row.</param>
+    /// <param name="threads">Threads.</param>
+    /// <param name="matrices">Matrices of this shape that one token uses at a time.</param>
+    public UnitSplit(int rows, long rowBytes, int threads, int matrices = 1)
+    {
+        long all = (long)rows * matrices;
+        long share = all / (threads * FewUnitsPerThread * (matrices > 1 ? 4 : 1));
+        _few = Round(Math.Min(Math.Min(share, StreamBytes / rowBytes), rows), rows);
+        _many = Round(Math.Min(all / (threads * ManyUnitsPerThread), LargestMany), LargestMany);
+    }
+
+    /// <summary>Rows of a unit in a step of this many tokens.</summary>
+    public int RowsFor(int tokens) => tokens <= FewTokens ? _few : _many;
+
+    /// <summary>The most values that one unit of at most this many tokens computes.</summary>
+    public long LargestOutput(int maxTokens) =>
+        Math.Max((long)Math.Min(maxTokens, FewTokens) * _few, (long)maxTokens * _many);
+
+    private static int Round(long rows, int most) =>
+        (int)Math.Clamp((rows + 7) / 8 * 8, 8, Math.Max(8, (most + 7) / 8 * 8));
+}
+
 /// <summary>One expert's rows of a stack: gate, up or down.</summary>
 internal sealed unsafe class ExpertMatrix(ExpertStack stack)
 {
@@ -61,6 +94,12 @@ internal sealed unsafe class ExpertMatrix(ExpertStack stack)
     public int Rows => stack.Rows;
 
     public bool NeedsQuantized => _matrix.NeedsQuantized;
+
+    /// <summary>How the rows of an expert are cut into units.</summary>
+    /// <param name="threads">Threads.</param>
+    /// <param name="experts">Experts whose units run at the same time.</param>
+    public UnitSplit Split(int threads, int experts) =>
+        new(Rows, stack.Matrix.RowBytes, threads, experts);
 
     public void Multiply(
         int expert, int first, int count, ActivationRows x, RowSet rows, float* y, long yStride,
