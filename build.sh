@@ -23,7 +23,8 @@ usage: ./build.sh COMMAND [ARGS]
   run [ARGS]       builds if needed, then `metalmoe run` (bundled model, demo prompt)
   test [ARGS]      builds and runs every test project; ARGS go to `dotnet test`
   bench [ARGS]     runs the benchmarks; ARGS go to BenchmarkDotNet (--filter '*Decode*')
-  check            test with ten times the fuzzing, and the formatter's verdict
+  check            test with ten times the fuzzing, native tests under sanitizers, and the
+                   formatter's verdict
 TEXT
 }
 
@@ -200,6 +201,8 @@ check() {
     export METALMOE_FUZZ_FACTOR=10
     dotnet format MetalMoe.sln --verify-no-changes --verbosity minimal \
         || die "the formatter would change files; run: dotnet format MetalMoe.sln"
+    echo "== native, under AddressSanitizer and UndefinedBehaviorSanitizer"
+    SANITIZE=1 tests/native/run.sh | grep -v '^passed' || die "the sanitizers object"
     run_tests "$@"
 }
 

@@ -6,17 +6,24 @@
 #ifdef MM_METALLIB
 // The linker puts the library that `xcrun metal` made into a section of its own.
 #include <dispatch/dispatch.h>
+#include <dlfcn.h>
 #include <mach-o/getsect.h>
 
-extern const struct mach_header_64 _mh_dylib_header;
+static uint8_t *metallib(unsigned long *bytes) {
+    Dl_info image;
+    if (!dladdr((const void *)&mm_metallib_embedded, &image)) return NULL;
+    return getsectiondata((const struct mach_header_64 *)image.dli_fbase, "__DATA", "__metallib",
+                          bytes);
+}
 
 bool mm_metallib_embedded(void) {
-    return true;
+    unsigned long bytes = 0;
+    return metallib(&bytes) != NULL;
 }
 
 static id<MTLLibrary> compiled_library(id<MTLDevice> device) {
     unsigned long bytes = 0;
-    uint8_t *section = getsectiondata(&_mh_dylib_header, "__DATA", "__metallib", &bytes);
+    uint8_t *section = metallib(&bytes);
     if (!section) return nil;
     dispatch_data_t data = dispatch_data_create(section, bytes, NULL, ^{});
     id<MTLLibrary> library = [device newLibraryWithData:data error:NULL];
