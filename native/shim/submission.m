@@ -112,7 +112,8 @@ static void encode(encoding *e, const mm_submission *s, const mm_dispatch *d) {
         [e->encoder setComputePipelineState:d->pipeline->metal];
         e->pipeline = d->pipeline;
     }
-    for (uint32_t i = 0; i < d->binding_count; i++) set_binding(e, &s->bindings[d->first_binding + i]);
+    for (uint32_t i = 0; i < d->binding_count; i++)
+        set_binding(e, &s->bindings[d->first_binding + i]);
     if (d->argument_bytes)
         [e->encoder setBytes:(const char *)s->arguments + d->argument_offset
                       length:d->argument_bytes

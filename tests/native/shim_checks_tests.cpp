@@ -101,7 +101,8 @@ TEST(shim_checks_stop_reads_of_memory_never_written) {
     CHECK_EQUAL(f.contents(y)[31], 3.0f);
     Step bad = step(33);
     bad.submit();
-    SHIM_FAILS(MM_EXECUTION_FAILED, "read of never-written memory: byte 128 of buffer(1)", bad.wait(error));
+    SHIM_FAILS(MM_EXECUTION_FAILED, "read of never-written memory: byte 128 of buffer(1)",
+               bad.wait(error));
     CHECK_EQUAL(mm_buffer_set_written(x, 128, 129, 1), MM_INVALID_ARGUMENT);
 }
 
