@@ -1,8 +1,8 @@
 using System.Text;
 using MetalMoe.Core;
+using MetalMoe.Telemetry;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
-using MetalMoe.Telemetry;
 
 namespace MetalMoe.Chat;
 

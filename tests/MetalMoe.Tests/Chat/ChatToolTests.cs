@@ -20,6 +20,12 @@ public sealed class ChatToolTests
     private static readonly AIFunction _negate = AIFunctionFactory.Create(
         (int a) => -a, "negate", "Changes the sign.");
 
+    private enum Direction
+    {
+        North,
+        South,
+    }
+
     [Test]
     public async Task A_tool_loop_runs_to_the_final_answer()
     {
@@ -181,6 +187,28 @@ public sealed class ChatToolTests
     }
 
     [Test]
+    public async Task A_type_of_the_application_can_be_the_answer()
+    {
+        await using var model = await ChatFixture.LoadAsync();
+        using var client = ChatFixture.Client(model);
+        for (int seed = 1; seed <= 3; seed++)
+        {
+            var response = await client.GetResponseAsync([ChatFixture.User("Where?")], new()
+            {
+                ResponseFormat = ChatResponseFormat.ForJsonSchema<Place>(),
+                Temperature = 1,
+                Seed = seed,
+            });
+            var place = JsonSerializer.Deserialize<Place>(
+                response.Text, AIJsonUtilities.DefaultOptions);
+
+            Assert.That(place, Is.Not.Null, response.Text);
+            Assert.That(Enum.IsDefined(place!.Direction), Is.True);
+            Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.Stop));
+        }
+    }
+
+    [Test]
     public async Task Thoughts_can_be_hidden_and_turned_on_and_off()
     {
         await using var model = await ChatFixture.LoadAsync();
@@ -250,6 +278,8 @@ public sealed class ChatToolTests
             Throws.TypeOf<MetalMoeException>().With.Message.Contains("king"));
         Assert.That(() => ChatMessageMapper.Map([], null), Throws.TypeOf<MetalMoeException>());
     }
+
+    private sealed record Place(long Distance, long? Height, bool IsFar, Direction Direction);
 
     /// <summary>The least of a function-calling client: asks, calls, and asks again.</summary>
     private sealed class ToolLoop(IChatClient inner) : DelegatingChatClient(inner)
