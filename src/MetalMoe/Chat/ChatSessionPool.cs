@@ -15,11 +15,14 @@ internal sealed class ChatSessionPool : IDisposable
 
     // Idle sessions, the one that was used longest ago first.
     private readonly List<Session> _idle = [];
+    private readonly int _maxSessions;
+    private int _open;
     private bool _isDisposed;
 
     public ChatSessionPool(MoeModel model, int maxSessions)
     {
         _model = model;
+        _maxSessions = maxSessions;
         _turns = new SemaphoreSlim(maxSessions);
     }
 
@@ -84,13 +87,17 @@ internal sealed class ChatSessionPool : IDisposable
             int reusable = best?.CountReusable(prompt) ?? 0;
             // Most of the session agrees: it is this conversation's own.
             bool isOwn = best is not null && reusable > 0 && reusable * 2 >= best.TokenCount;
+            bool hasPlace = _open < _maxSessions;
             if (best is not null && (isOwn || reusable >= LeastToFork))
             {
+                bool isSource = !isOwn && hasPlace;
+                _open += isSource ? 1 : 0;
                 _idle.Remove(best);
-                return (best, !isOwn);
+                return (best, isSource);
             }
-            if (_model.TryCreateSession() is { } fresh)
+            if (hasPlace && _model.TryCreateSession() is { } fresh)
             {
+                _open++;
                 return (fresh, false);
             }
             if (_idle.Count == 0)
@@ -113,7 +120,11 @@ internal sealed class ChatSessionPool : IDisposable
         }
         catch (InvalidOperationException)
         {
-            // No place for a second one: the other conversation will run again.
+            // The model has no place for a second one: the other conversation will run again.
+            lock (_gate)
+            {
+                _open--;
+            }
             return source;
         }
         lock (_gate)

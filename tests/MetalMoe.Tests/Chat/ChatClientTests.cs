@@ -212,6 +212,17 @@ public sealed class ChatClientTests
             Assert.That(() => second.GetResponseAsync([ChatFixture.User("Hi")]),
                 Throws.InvalidOperationException.With.Message.Contains("application"));
         }
+        await using var large = await ChatFixture.LoadAsync(sessions: 2);
+        using (var modest = new MetalMoeChatClient(large, new() { MaxSessions = 1 }))
+        {
+            foreach (string text in (string[])["Hi", TinyModel.LongPrompt, "Why?"])
+            {
+                await modest.GetResponseAsync(
+                    [ChatFixture.User(text)], ChatFixture.Exactly(2));
+            }
+            using var other = large.CreateSession();
+            Assert.That(large.CreateSession, Throws.InvalidOperationException);
+        }
         using var owner = new MetalMoeChatClient(model, new() { OwnsModel = true });
         owner.Dispose();
         Assert.That(model.CreateSession, Throws.TypeOf<ObjectDisposedException>());
