@@ -288,8 +288,10 @@ std::size_t Scanner::threadgroup(std::size_t token) {
     std::size_t end = token;
     while (end < tokens_.size() && !is(end, ";")) end++;
     bool plain = in_function && starts;
-    for (std::size_t i = token; i < end && plain; i++)
+    for (std::size_t i = token; i < end && plain; i++) {
+        if (is(i, "[")) i = closing(i); // an extent may be a product
         plain = !is(i, "*") && !is(i, "&") && !is(i, "=") && !is(i, "{");
+    }
     if (!plain) {
         replace(token, token + 1, "");
         return token + 1;
