@@ -15,5 +15,6 @@ internal static class KernelCatalog
         .. LmHeadKernels.All,
         .. AttentionKernels.All,
         .. GdnKernels.All,
+        .. SampleKernels.All,
     ];
 }
