@@ -155,6 +155,8 @@ run_tests() {
     fi
     # Without clang and GNUstep the tests of native code are skipped, and say so.
     native/install-deps.sh || true
+    # Without a browser the test of the chat page is skipped.
+    tests/peers/install-browser.sh || true
     build
     local log=artifacts/build-tests.log
     rm -rf "$RESULTS"

@@ -16,6 +16,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 namespace MetalMoe.Server;
 
@@ -43,6 +44,8 @@ public sealed class MetalMoeServer : IAsyncDisposable
 
     /// <summary>Where the server listens, with the port it has.</summary>
     public Uri Address { get; }
+
+    internal SessionPool Pool => _pool;
 
     /// <summary>Starts a server. The model stays the caller's: it is disposed after the server.
     /// </summary>
@@ -147,9 +150,14 @@ public sealed class MetalMoeServer : IAsyncDisposable
         app.Use(next => async http =>
         {
             long started = Stopwatch.GetTimestamp();
+            using var activity = ServerMetrics.Activities.StartActivity(
+                http.Request.Method, ActivityKind.Server);
             await context.Errors.RunAsync(http, next).ConfigureAwait(false);
             var duration = Stopwatch.GetElapsedTime(started);
             string route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "other";
+            activity?.SetTag("http.route", route)
+                .SetTag("http.response.status_code", http.Response.StatusCode)
+                .DisplayName = $"{http.Request.Method} {route}";
             metrics.Answered(route, http.Response.StatusCode, duration);
             ServerLog.Answered(logger, http.Request.Method, route, http.Response.StatusCode,
                 (long)duration.TotalMilliseconds);
@@ -189,6 +197,8 @@ public sealed class MetalMoeServer : IAsyncDisposable
         app.MapGet("/chat.js",
             PlainEndpoints.PageFile("chat.js", "text/javascript; charset=utf-8"))
             .WithMetadata(OpenToAll.Instance);
+        app.MapGet("/icon.svg", PlainEndpoints.PageFile("icon.svg", "image/svg+xml"))
+            .WithMetadata(OpenToAll.Instance);
         app.MapGet("/health", PlainEndpoints.HealthAsync).WithMetadata(OpenToAll.Instance);
         app.MapGet("/metrics", plain.MetricsAsync);
         app.MapGet("/v1/models", plain.ModelsAsync);
@@ -200,11 +210,16 @@ public sealed class MetalMoeServer : IAsyncDisposable
     }
 
     private static void AddTelemetry(IServiceCollection services, Uri endpoint) =>
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics
-            .AddMeter("MetalMoe*")
-            .AddOtlpExporter((exporter, reader) =>
-            {
-                exporter.Endpoint = endpoint;
-                reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = 10_000;
-            }));
+        services.AddOpenTelemetry()
+            .WithTracing(traces => traces
+                .AddSource("MetalMoe*")
+                .AddOtlpExporter(exporter => exporter.Endpoint = endpoint))
+            .WithMetrics(metrics => metrics
+                .AddMeter("MetalMoe*")
+                .AddOtlpExporter((exporter, reader) =>
+                {
+                    exporter.Endpoint = endpoint;
+                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds =
+                        10_000;
+                }));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Threading.Channels;
 using NUnit.Framework;
 
 namespace MetalMoe.Cli.Tests;
@@ -25,6 +26,7 @@ internal sealed class MetalMoeProcess : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private readonly Process _process;
     private readonly Task<string> _error;
+    private readonly Channel<string> _errorLines = Channel.CreateUnbounded<string>();
 
     private MetalMoeProcess(string[] arguments)
     {
@@ -40,7 +42,7 @@ internal sealed class MetalMoeProcess : IDisposable
         start.StandardInputEncoding = new UTF8Encoding(false);
         start.StandardOutputEncoding = new UTF8Encoding(false);
         _process = Process.Start(start)!;
-        _error = _process.StandardError.ReadToEndAsync();
+        _error = ReadErrorAsync();
     }
 
     public static string Root { get; } = FindRoot();
@@ -73,6 +75,20 @@ internal sealed class MetalMoeProcess : IDisposable
         return process.Finish(output);
     }
 
+    /// <summary>Waits for a line on standard error.</summary>
+    public async Task<string> ReadErrorLineAsync(string part)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        await foreach (string line in _errorLines.Reader.ReadAllAsync(patience.Token))
+        {
+            if (line.Contains(part, StringComparison.Ordinal))
+            {
+                return line;
+            }
+        }
+        throw new InvalidOperationException($"metalmoe ended without '{part}': {await _error}");
+    }
+
     /// <summary>Waits for the end.</summary>
     public CliResult Finish(Task<string>? output = null)
     {
@@ -99,6 +115,18 @@ internal sealed class MetalMoeProcess : IDisposable
             _process.Kill();
         }
         _process.Dispose();
+    }
+
+    private async Task<string> ReadErrorAsync()
+    {
+        var all = new StringBuilder();
+        while (await _process.StandardError.ReadLineAsync() is { } line)
+        {
+            all.Append(line).Append('\n');
+            _errorLines.Writer.TryWrite(line);
+        }
+        _errorLines.Writer.Complete();
+        return all.ToString();
     }
 
     private static string FindRoot()

@@ -75,7 +75,7 @@ internal static class ServeCommand
 
     private static readonly Option<Uri?> Otlp = new("--otlp")
     {
-        Description = "Send OpenTelemetry's metrics to this collector",
+        Description = "Send OpenTelemetry's metrics and traces to this collector",
         HelpName = "URL",
     };
 

@@ -33,5 +33,6 @@ internal sealed partial class ServerJson : JsonSerializerContext
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         AllowDuplicateProperties = false,
         MaxDepth = 64,
+        Converters = { new UnicodeElementConverter() },
     });
 }

@@ -52,7 +52,7 @@ internal sealed record ServerContext(
             throw reason;
         }
         using var _ = lease;
-        using var stream = EventStream.Start(context, deadline.Token);
+        using var stream = EventStream.Start(context);
         try
         {
             writer.Begin(stream);
@@ -65,9 +65,7 @@ internal sealed record ServerContext(
             var reason = error is OperationCanceledException && deadline.Explain() is { } cause
                 ? cause : Errors.Translate(error);
             writer.Fail(stream, reason);
-            // The deadline's token is used up; the client still gets the reason.
-            await context.Response.BodyWriter.FlushAsync(context.RequestAborted)
-                .ConfigureAwait(false);
+            await stream.FlushAsync().ConfigureAwait(false);
         }
     }
 

@@ -15,12 +15,10 @@ internal sealed class EventStream : IDisposable
 {
     private readonly PipeWriter _output;
     private readonly Utf8JsonWriter _json;
-    private readonly CancellationToken _cancellationToken;
 
-    private EventStream(HttpResponse response, CancellationToken cancellationToken)
+    private EventStream(HttpResponse response)
     {
         _output = response.BodyWriter;
-        _cancellationToken = cancellationToken;
         _json = new Utf8JsonWriter(_output, new JsonWriterOptions
         {
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -28,14 +26,14 @@ internal sealed class EventStream : IDisposable
     }
 
     /// <summary>Sends the headers of a stream.</summary>
-    public static EventStream Start(HttpContext context, CancellationToken cancellationToken)
+    public static EventStream Start(HttpContext context)
     {
         var response = context.Response;
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         // Proxies that collect answers would undo the streaming.
         response.Headers["X-Accel-Buffering"] = "no";
-        return new EventStream(response, cancellationToken);
+        return new EventStream(response);
     }
 
     /// <summary>Adds an event.</summary>
@@ -60,9 +58,11 @@ internal sealed class EventStream : IDisposable
     /// <summary>Adds the mark that ends a stream of chat or text completions.</summary>
     public void WriteDone() => Write("data: [DONE]\n\n"u8);
 
-    /// <summary>Sends what was added; waits while the client does not read.</summary>
+    /// <summary>Sends what was added; waits while the client does not read. Cannot be cancelled:
+    /// a cancelled write cuts the connection, and the client shall be told why a stream ends. A
+    /// client that does not read at all is cut off by the web server.</summary>
     public async ValueTask FlushAsync() =>
-        await _output.FlushAsync(_cancellationToken).ConfigureAwait(false);
+        await _output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
 
     public void Dispose() => _json.Dispose();
 

@@ -184,8 +184,9 @@ function finish(question, view, message, isCut) {
 }
 
 function showSpeed(firstAt, tokens, isDone) {
-  const seconds = (performance.now() - firstAt) / 1000;
-  if (firstAt && seconds > 0.05 && tokens > 1) {
+  const seconds = Math.max(0.001, (performance.now() - firstAt) / 1000);
+  // The first moments tell little, unless there is nothing else.
+  if (firstAt && tokens > 1 && (isDone || seconds > 0.05)) {
     $("speed").textContent =
       `${((tokens - 1) / seconds).toFixed(1)} tokens/s${isDone ? `, ${tokens} tokens` : ""}`;
   }

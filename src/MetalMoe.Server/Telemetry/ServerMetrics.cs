@@ -10,6 +10,9 @@ internal sealed class ServerMetrics : IDisposable
 {
     public const string MeterName = "MetalMoe.Server";
 
+    /// <summary>One span for each request.</summary>
+    public static ActivitySource Activities { get; } = new(MeterName);
+
     private static readonly double[] Seconds =
         [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250];
 
