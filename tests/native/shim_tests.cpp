@@ -1,6 +1,7 @@
 // The C interface: what it computes, what it refuses, and that nothing is left behind.
 #include "shim_fixture.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -109,6 +110,30 @@ TEST(shim_wraps_memory_without_a_copy) {
                                   error));
     }
     munmap(map, bytes);
+}
+
+// The device reads them once, so the test runs itself in a process of its own.
+TEST(shim_limits_follow_the_environment) {
+    const char* set = std::getenv("SOFTMETAL_MAX_BUFFER_BYTES");
+    if (!set) {
+        { Fixture f; f.need_software(); }
+        CHECK_EQUAL(std::system("SOFTMETAL_MAX_BUFFER_BYTES=65536 SOFTMETAL_PAGE_BYTES=16384 "
+                                "/proc/$PPID/exe shim_limits_follow > /dev/null"),
+                    0);
+        return;
+    }
+    Fixture f;
+    mm_device_info info;
+    SHIM_OK(mm_device_info_get(f.device, &info));
+    CHECK_EQUAL(info.max_buffer_bytes, 65536u);
+    CHECK_EQUAL(info.page_bytes, 16384u);
+    Buffer fits = f.buffer(16384), none;
+    SHIM_FAILS(MM_INVALID_ARGUMENT, "expected 1 to 65536, got 65537",
+               mm_buffer_create(f.device, 65537, 0, none.out(), error));
+    char* page = reinterpret_cast<char*>(f.contents(fits));
+    SHIM_FAILS(MM_INVALID_ARGUMENT, "memory: expected a multiple of 16384",
+               mm_buffer_wrap(f.device, page + 4096, 16384, none.out(), error));
+    SHIM_OK(mm_buffer_wrap(f.device, page + 16384, 16384, none.out(), error));
 }
 
 TEST(shim_keeps_private_buffers_from_the_host) {
