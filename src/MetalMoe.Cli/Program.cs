@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using MetalMoe.Cli;
 using MetalMoe.Cli.Bench;
 using MetalMoe.Cli.Commands;
 using MetalMoe.Cli.Compare;
+using MetalMoe.Cli.Kernels;
 using MetalMoe.Cli.Output;
 using MetalMoe.Core;
 
@@ -22,6 +24,7 @@ var root = new RootCommand("Mixture-of-experts inference from GGUF files.")
     DevicesCommand.Create(),
     BenchCommand.Create(),
     CompareCommand.Create(),
+    KernelsCommand.Create(),
 };
 root.HelpName = "metalmoe";
 foreach (var help in root.Options.OfType<HelpOption>())
@@ -32,8 +35,7 @@ foreach (var help in root.Options.OfType<HelpOption>())
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    string command = parsed.CommandResult.Command is RootCommand
-        ? "metalmoe" : $"metalmoe {parsed.CommandResult.Command.Name}";
+    string command = PathOf(parsed.CommandResult);
     string problem = parsed.UnmatchedTokens.Count > 0
         ? $"'{parsed.UnmatchedTokens[0]}' is no command or option." : parsed.Errors[0].Message;
     return Fail(UsageError, $"{problem} (see {command} --help)");
@@ -71,6 +73,9 @@ catch (Exception error) when (error is IOException or UnauthorizedAccessExceptio
 {
     return Fail(RuntimeError, error.Message);
 }
+
+static string PathOf(CommandResult result) => result.Parent is CommandResult parent
+    ? $"{PathOf(parent)} {result.Command.Name}" : "metalmoe";
 
 static int Fail(int exitCode, string message)
 {

@@ -62,17 +62,29 @@ internal sealed class MetalExecutor : IExecutor
 
     public void Execute(StepBatch batch, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        Execute(batch, report: null);
+    }
+
+    /// <summary>Runs a step and reports what each dispatch cost.</summary>
+    /// <param name="batch">The step.</param>
+    /// <param name="report">Made for the list that the step takes, or null.</param>
+    /// <returns>The numbers its grids were made of.</returns>
+    public StepShape Execute(StepBatch batch, DispatchReport? report)
+    {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
         Validate(batch);
-        cancellationToken.ThrowIfCancellationRequested();
         StepShape shape = _memory.Step.Fill(batch);
-        DispatchList list = DispatchForms.Of(shape.Tokens) == StepForm.Decode && shape.Tokens > 1
-            ? _few
-            : Dispatches(DispatchForms.Of(shape.Tokens));
-        _context.Run(list, shape);
+        _context.Run(ListFor(shape.Tokens), shape, report);
         _outputCount = shape.Rows;
+        return shape;
     }
+
+    /// <summary>The list that a step of so many tokens takes.</summary>
+    public DispatchList ListFor(int tokens) =>
+        DispatchForms.Of(tokens) == StepForm.Decode && tokens > 1
+            ? _few : Dispatches(DispatchForms.Of(tokens));
 
     public ReadOnlySpan<float> GetLogits(int outputRow)
     {

@@ -67,7 +67,8 @@ public sealed partial class AbiTests
         foreach (var (name, layout) in layouts)
         {
             Type copy = Copies[Pascal(name)];
-            Assert.That(Fields(copy).Select(f => Offset(copy, f)), Is.EqualTo(layout.Offsets), name);
+            Assert.That(
+                Fields(copy).Select(f => Offset(copy, f)), Is.EqualTo(layout.Offsets), name);
             Assert.That(SizeOf(copy), Is.EqualTo(layout.Size), name);
         }
 

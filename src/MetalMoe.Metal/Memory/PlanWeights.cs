@@ -9,7 +9,8 @@ internal static class PlanWeights
     /// <summary>All of them, some more than once.</summary>
     public static IEnumerable<Weight> Of(ModelPlan plan) => plan.Ops.SelectMany(Of);
 
-    private static IEnumerable<Weight> Of(PlanOp op) => op switch
+    /// <summary>Those of one operation.</summary>
+    public static IEnumerable<Weight> Of(PlanOp op) => op switch
     {
         EmbedTokens o => [o.Table],
         RmsNorm o => [o.Gamma],
