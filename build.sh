@@ -22,6 +22,10 @@ usage: ./build.sh COMMAND [ARGS]
   build            builds the command line tool: artifacts/metalmoe
   run [ARGS]       builds if needed, then `metalmoe run` (bundled model, demo prompt)
   test [ARGS]      builds and runs every test project; ARGS go to `dotnet test`
+  publish [WHAT] [native]
+                   compiles ahead of time into artifacts/publish: cli (one file), lib (the C
+                   library and its header) or all; `native` uses all that this processor has
+  pack             packs the libraries into artifacts/packages
   bench [ARGS]     runs the benchmarks; ARGS go to BenchmarkDotNet (--filter '*Decode*')
   check            test with ten times the fuzzing, native tests under sanitizers, and the
                    formatter's verdict
@@ -64,6 +68,87 @@ build_if_needed() {
             -print -quit) ]]; then
         build
     fi
+}
+
+# Exit status of commands that need what this machine lacks; tests then skip themselves.
+readonly MISSING=3
+
+# What the ahead-of-time compiler links with.
+need_linker() {
+    command -v clang gcc > /dev/null && return
+    if [[ $(uname) == Linux && $(id -u) -eq 0 ]] && command -v apt-get > /dev/null; then
+        echo "build.sh: installing gcc" >&2
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq > /dev/null 2>&1 \
+            && apt-get install -y -qq gcc libc6-dev > /dev/null 2>&1 && return
+    fi
+    echo "build.sh: no C compiler to link with; install gcc and libc6-dev (macOS: the Xcode" \
+        "command line tools)" >&2
+    exit $MISSING
+}
+
+# Builds of its own folders: compiled ahead of time, a project restores other packages.
+publish_project() {
+    local project=$1 log=artifacts/publish-$1.log
+    shift
+    if ! dotnet publish "src/$project" -c Release -p:PublishAot=true --use-current-runtime \
+        --artifacts-path artifacts/aot -o "artifacts/aot/out/$project" --nologo -v quiet \
+        "$@" > "$log" 2>&1; then
+        grep -E 'error' "$log" | sort -u >&2 || cat "$log" >&2
+        die "publish failed; the whole log is in $log"
+    fi
+}
+
+publish() {
+    local what=all options=() argument
+    for argument in "$@"; do
+        case $argument in
+            cli | lib | all) what=$argument ;;
+            native) options=(-p:IlcInstructionSet=native) ;;
+            *) die "publish: expected cli, lib, all or native, got '$argument'" ;;
+        esac
+    done
+    need_dotnet
+    need_linker
+    local out=artifacts/publish
+    mkdir -p $out/lib
+    if [[ $what != lib ]]; then
+        publish_project MetalMoe.Cli ${options[@]+"${options[@]}"}
+        install -m 755 artifacts/aot/out/MetalMoe.Cli/MetalMoe.Cli $out/metalmoe
+        echo $out/metalmoe
+    fi
+    if [[ $what != cli ]]; then
+        publish_project MetalMoe.CApi ${options[@]+"${options[@]}"}
+        local library=libmetalmoe_c.so
+        [[ $(uname) == Darwin ]] && library=libmetalmoe_c.dylib
+        install -m 644 artifacts/aot/out/MetalMoe.CApi/{$library,metalmoe_c.h} $out/lib
+        echo $out/lib
+    fi
+}
+
+pack() {
+    need_dotnet
+    local out=$PWD/artifacts/packages log=artifacts/pack.log project platform file
+    mkdir -p artifacts
+    rm -rf "$out" artifacts/sample-packages
+    for project in src/MetalMoe.Core src/MetalMoe.Cpu src/MetalMoe.Metal src/MetalMoe; do
+        if ! dotnet pack $project -c Release -o "$out" --nologo -v quiet > $log 2>&1; then
+            grep -E 'error' $log | sort -u >&2 || cat $log >&2
+            die "$project does not pack; the whole log is in $log"
+        fi
+    done
+    for platform in osx-arm64:libmetalmoe.dylib linux-x64:libmetalmoe.so; do
+        file=artifacts/native/${platform#*:}
+        platform=${platform%:*}
+        if [[ ! -f $file ]]; then
+            echo "build.sh: MetalMoe.NativeAssets.$platform left out: $file is not built" >&2
+        elif ! dotnet pack native/package -p:AssetPlatform="$platform" -o "$out" --nologo \
+            -v quiet > $log 2>&1; then
+            cat $log >&2
+            die "MetalMoe.NativeAssets.$platform does not pack"
+        fi
+    done
+    echo artifacts/packages
 }
 
 run() {
@@ -214,6 +299,8 @@ case $command in
     build) build && echo "artifacts/metalmoe" ;;
     run) run "$@" ;;
     test) run_tests "$@" ;;
+    publish) publish "$@" ;;
+    pack) pack ;;
     bench) bench "$@" ;;
     check) check "$@" ;;
     help | -h | --help) usage ;;

@@ -15,6 +15,7 @@ public sealed partial class LayeringTests
         ["MetalMoe.Metal"] = ["MetalMoe.Core"],
         ["MetalMoe"] = ["MetalMoe.Core", "MetalMoe.Cpu", "MetalMoe.Metal"],
         ["MetalMoe.Cli"] = ["MetalMoe", "MetalMoe.Server"],
+        ["MetalMoe.CApi"] = ["MetalMoe"],
         ["MetalMoe.Server"] = ["MetalMoe"],
     };
 

@@ -12,7 +12,7 @@ internal static partial class TidyRules
     private static readonly string[] UnsafeRooms =
     [
         "src/MetalMoe.Core/Gguf/MappedFile.cs", "src/MetalMoe.Core/Tensors/",
-        "src/MetalMoe.Cpu/", "src/MetalMoe.Metal/", "tests/", "bench/",
+        "src/MetalMoe.Cpu/", "src/MetalMoe.Metal/", "src/MetalMoe.CApi/", "tests/", "bench/",
         // Function pointers into llama.cpp, which is found at run time and may be absent.
         "src/MetalMoe.Cli/Compare/LlamaCpp",
     ];
