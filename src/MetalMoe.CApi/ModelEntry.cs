@@ -15,8 +15,7 @@ internal sealed class ModelEntry(MoeModel model)
         {
             if (_isFreed)
             {
-                throw new CallException(
-                    Status.InvalidArgument, "[open] model: expected an open model, got a freed one");
+                throw Freed("open");
             }
             try
             {
@@ -46,16 +45,18 @@ internal sealed class ModelEntry(MoeModel model)
         {
             if (_isFreed)
             {
-                throw new CallException(
-                    Status.InvalidArgument, "[free] model: expected an open model, got a freed one");
+                throw Freed("free");
             }
             if (_openSessions > 0)
             {
-                throw new CallException(
-                    Status.Busy, $"[free] model: {_openSessions} sessions are open; close them first");
+                throw new CallException(Status.Busy,
+                    $"[free] model: {_openSessions} sessions are open; close them first");
             }
             _isFreed = true;
         }
         model.Dispose();
     }
+
+    private static CallException Freed(string function) => new(Status.InvalidArgument,
+        $"[{function}] model: expected an open model, got a freed one");
 }

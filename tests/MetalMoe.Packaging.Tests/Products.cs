@@ -20,7 +20,8 @@ internal static class Products
         Tool.PathOf(Require(PublishedCli, "artifacts/publish/metalmoe"));
 
     /// <summary>The folder with the C library and its header.</summary>
-    public static string Library() => Tool.PathOf(Require(PublishedLibrary, "artifacts/publish/lib"));
+    public static string Library() =>
+        Tool.PathOf(Require(PublishedLibrary, "artifacts/publish/lib"));
 
     /// <summary>The folder with the packages.</summary>
     public static string Packages() => Tool.PathOf(Require(Packed, "artifacts/packages"));
