@@ -121,6 +121,7 @@ publish() {
         publish_project MetalMoe.CApi ${options[@]+"${options[@]}"}
         local library=libmetalmoe_c.so
         [[ $(uname) == Darwin ]] && library=libmetalmoe_c.dylib
+        rm -f $out/lib/*
         install -m 644 artifacts/aot/out/MetalMoe.CApi/{$library,metalmoe_c.h} $out/lib
         echo $out/lib
     fi

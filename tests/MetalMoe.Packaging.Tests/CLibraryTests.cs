@@ -56,7 +56,8 @@ public sealed partial class CLibraryTests
             Assert.Ignore("reads the symbols of an ELF file");
         }
         string header = File.ReadAllText(Path.Combine(folder, "metalmoe_c.h"));
-        string symbols = Tool.Succeed("nm", "-D", "--defined-only", LibraryFile(folder));
+        string symbols = Tool.Succeed("nm", "-D", "--defined-only",
+            Path.Combine(folder, "libmetalmoe_c.so"));
 
         string[] declared = [.. Declaration().Matches(header).Select(m => m.Groups[1].Value)
             .Order(StringComparer.Ordinal)];
@@ -76,9 +77,6 @@ public sealed partial class CLibraryTests
             $"-Wl,-rpath,{folder}");
         return program;
     }
-
-    private static string LibraryFile(string folder) =>
-        Directory.EnumerateFiles(folder, "libmetalmoe_c.*").Single();
 
     [GeneratedRegex(@"^(?:int32_t|void|metalmoe_status) (metalmoe_\w+)\(", RegexOptions.Multiline)]
     private static partial Regex Declaration();
