@@ -71,7 +71,7 @@ public sealed partial class PackageTests
         Assert.That(examples, Has.Length.GreaterThanOrEqualTo(2));
         Directory.CreateDirectory(folder);
         string[] usings = [.. examples.SelectMany(e => Using().Matches(e)).Select(m => m.Value)
-            .Append("using MetalMoe;").Distinct()];
+            .Append("using MetalMoe;").Append("using Microsoft.Extensions.AI;").Distinct()];
         File.WriteAllText(Path.Combine(folder, "Examples.cs"),
             string.Join('\n', usings) + "\n#pragma warning disable CS1998 // without an await\n"
             + "static class Examples\n{\n" + string.Concat(examples.Select((e, i) =>
@@ -80,13 +80,13 @@ public sealed partial class PackageTests
         File.WriteAllText(Path.Combine(folder, "Program.cs"), "return 0;\n");
         foreach (string file in (string[])["Directory.Build.props", "Directory.Packages.props"])
         {
-            File.Copy(Tool.PathOf("samples", file), Path.Combine(folder, file), overwrite: true);
+            File.Copy(Tool.PathOf("samples", "Embed", file), Path.Combine(folder, file), true);
         }
         File.Copy(Tool.PathOf("samples", "Embed", "Embed.csproj"),
             Path.Combine(folder, "ReadmeExample.csproj"), overwrite: true);
         File.WriteAllText(Path.Combine(folder, "nuget.config"),
-            File.ReadAllText(Tool.PathOf("samples", "nuget.config"))
-                .Replace("../artifacts/", "../", StringComparison.Ordinal));
+            File.ReadAllText(Tool.PathOf("samples", "Embed", "nuget.config"))
+                .Replace("../../artifacts/", "../", StringComparison.Ordinal));
 
         Tool.Succeed("dotnet", "build", Path.Combine(folder, "ReadmeExample.csproj"), "-c",
             "Release", "--nologo", "-v", "quiet");
