@@ -122,8 +122,10 @@ void Checker::isolate(Area& area) {
 }
 
 void Checker::copy_back() {
+    // What was not written stays untouched: it may be a file that is mapped for reading only.
     for (const Area& area : areas_)
-        if (area.copy && !area.constant) std::memcpy(area.original, area.copy, area.bytes);
+        if (area.copy && !area.constant && std::memcmp(area.original, area.copy, area.bytes) != 0)
+            std::memcpy(area.original, area.copy, area.bytes);
 }
 
 void Checker::set_arena(char* memory, std::size_t bytes) {
