@@ -55,7 +55,9 @@ internal sealed class LabDevice : IDisposable
             uint on = options.Checks ? 1u : 0u;
             _context.SetChecks(new MmChecks
             {
-                Memory = on, Hazards = on, Shuffle = options.Shuffle,
+                Memory = on,
+                Hazards = on,
+                Shuffle = options.Shuffle,
             });
         }
         _kernels = new KernelLibrary(_context);

@@ -29,19 +29,34 @@ public sealed class EndToEndTests
         yield return Case("q4_k_m", new()).SetName("plain");
         yield return Case("q4_k_m", new()
         {
-            HeadCount = 8, HeadCountKv = 1, KeyLength = 32, SsmGroupCount = 3,
-            SsmTimeStepRank = 3, FusedQkv = true, FusedGateUp = true, Layers = 2,
+            HeadCount = 8,
+            HeadCountKv = 1,
+            KeyLength = 32,
+            SsmGroupCount = 3,
+            SsmTimeStepRank = 3,
+            FusedQkv = true,
+            FusedGateUp = true,
+            Layers = 2,
             FullAttentionInterval = 2,
         }).SetName("one kv head, as many key as value heads, fused tensors");
         yield return Case("f16", new()
         {
-            EmbeddingLength = 160, VocabularySize = 777, ExpertFeedForwardLength = 96,
-            ExpertSharedFeedForwardLength = 0, ExpertWeightsScale = 2.5f, ExpertCount = 12,
-            ExpertUsedCount = 5, Layers = 2, FullAttentionInterval = 2,
+            EmbeddingLength = 160,
+            VocabularySize = 777,
+            ExpertFeedForwardLength = 96,
+            ExpertSharedFeedForwardLength = 0,
+            ExpertWeightsScale = 2.5f,
+            ExpertCount = 12,
+            ExpertUsedCount = 5,
+            Layers = 2,
+            FullAttentionInterval = 2,
         }).SetName("odd sizes, no shared expert");
         yield return Case("q8_0", new()
         {
-            Architecture = "qwen35", SsmTimeStepRank = 6, FullAttentionInterval = 2, Layers = 2,
+            Architecture = "qwen35",
+            SsmTimeStepRank = 6,
+            FullAttentionInterval = 2,
+            Layers = 2,
             TiedHead = true,
         }).SetName("dense, tied head");
     }
