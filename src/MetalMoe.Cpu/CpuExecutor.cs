@@ -1,4 +1,3 @@
-using MetalMoe.Core;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Cpu.Kernels;
@@ -17,7 +16,7 @@ internal sealed unsafe class CpuExecutor : IExecutor
 
     public CpuExecutor(ModelPlan plan, ExecutorOptions options, WorkerPool pool)
     {
-        Validate(options);
+        options.Validate("cpu");
         Plan = plan;
         Options = options;
         _pool = pool;
@@ -40,7 +39,7 @@ internal sealed unsafe class CpuExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
-        Validate(batch);
+        batch.Validate(Options, Plan.VocabularySize);
         _step.Load(batch);
         foreach (CpuKernel kernel in _lowered.Kernels)
         {
@@ -116,47 +115,6 @@ internal sealed unsafe class CpuExecutor : IExecutor
     {
         _disposed = true;
         _lowered.Dispose();
-    }
-
-    private static void Validate(ExecutorOptions options)
-    {
-        Check(options.ContextLength >= 1, "context length", options.ContextLength);
-        Check(options.MaxBatchTokens is >= 1 and <= 65536, "batch", options.MaxBatchTokens);
-        Check(options.MaxLogitsRows >= 1, "logits rows", options.MaxLogitsRows);
-        Check(options.Slots is >= 1 and <= 4096, "slots", options.Slots);
-    }
-
-    private static void Check(bool holds, string option, int found)
-    {
-        if (!holds)
-        {
-            throw new MetalMoeException($"[cpu] {option}: {found} is out of range");
-        }
-    }
-
-    private void Validate(StepBatch batch)
-    {
-        if (batch.Tokens.Length > Options.MaxBatchTokens
-            || batch.OutputRows.Length > Options.MaxLogitsRows
-            || batch.Segments.Length > Options.Slots)
-        {
-            throw new ArgumentException(
-                $"[step] expected at most {Options.MaxBatchTokens} tokens, "
-                + $"{Options.MaxLogitsRows} logits rows and {Options.Slots} slots, got "
-                + $"{batch.Tokens.Length}, {batch.OutputRows.Length} and "
-                + $"{batch.Segments.Length}");
-        }
-        foreach (StepSegment segment in batch.Segments)
-        {
-            CheckSlot(segment.Slot);
-            if (segment.Position < 0
-                || segment.Position > Options.ContextLength - segment.TokenCount)
-            {
-                throw new MetalMoeException(
-                    $"[step] context: expected at most {Options.ContextLength} positions, got "
-                    + $"{segment.TokenCount} tokens at position {segment.Position}");
-            }
-        }
     }
 
     private void CheckSlot(int slot)

@@ -1,4 +1,3 @@
-using MetalMoe.Core;
 using MetalMoe.Core.Plan;
 using MetalMoe.Core.Runtime;
 using MetalMoe.Metal.Dispatch;
@@ -21,7 +20,7 @@ internal sealed class MetalExecutor : IExecutor
     public MetalExecutor(
         ModelPlan plan, ExecutorOptions options, MetalContext context, KernelLibrary kernels)
     {
-        Validate(options);
+        options.Validate("metal");
         Plan = plan;
         Options = options;
         _context = context;
@@ -74,7 +73,7 @@ internal sealed class MetalExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
-        Validate(batch);
+        batch.Validate(Options, Plan.VocabularySize);
         StepShape shape = _memory.Step.Fill(batch);
         _context.Run(ListFor(shape.Tokens), shape, report);
         _outputCount = shape.Rows;
@@ -166,52 +165,6 @@ internal sealed class MetalExecutor : IExecutor
     {
         source[..state.Length].CopyTo(state);
         return source[state.Length..];
-    }
-
-    private static void Validate(ExecutorOptions options)
-    {
-        Check(options.ContextLength >= 1, "context length", options.ContextLength);
-        Check(options.MaxBatchTokens is >= 1 and <= 65536, "batch", options.MaxBatchTokens);
-        Check(options.MaxLogitsRows >= 1, "logits rows", options.MaxLogitsRows);
-        Check(options.Slots is >= 1 and <= 4096, "slots", options.Slots);
-    }
-
-    private static void Check(bool holds, string option, int found)
-    {
-        if (!holds)
-        {
-            throw new MetalMoeException($"[metal] {option}: {found} is out of range");
-        }
-    }
-
-    private void Validate(StepBatch batch)
-    {
-        if (batch.Tokens.Length > Options.MaxBatchTokens
-            || batch.OutputRows.Length > Options.MaxLogitsRows
-            || batch.Segments.Length > Options.Slots)
-        {
-            throw new ArgumentException(
-                $"[step] expected at most {Options.MaxBatchTokens} tokens, "
-                + $"{Options.MaxLogitsRows} logits rows and {Options.Slots} slots, got "
-                + $"{batch.Tokens.Length}, {batch.OutputRows.Length} and "
-                + $"{batch.Segments.Length}");
-        }
-        foreach (int token in batch.Tokens)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(token);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, Plan.VocabularySize);
-        }
-        foreach (StepSegment segment in batch.Segments)
-        {
-            CheckSlot(segment.Slot);
-            if (segment.Position < 0
-                || segment.Position > Options.ContextLength - segment.TokenCount)
-            {
-                throw new MetalMoeException(
-                    $"[step] context: expected at most {Options.ContextLength} positions, got "
-                    + $"{segment.TokenCount} tokens at position {segment.Position}");
-            }
-        }
     }
 
     private void CheckSlot(int slot)

@@ -96,6 +96,29 @@ internal sealed class KernelRunner : IDisposable
     public void SetStep(int tokens, int rows = 1) =>
         SetStep([new SegmentInfo { TokenCount = (uint)tokens }], new int[tokens], rows);
 
+    /// <summary>Sets the step: tokens [From, From + Count) of several slots.</summary>
+    public StepShape SetStep(ReadOnlySpan<(int Slot, int From, int Count)> segments)
+    {
+        var infos = new SegmentInfo[segments.Length];
+        int tokens = 0;
+        int positions = 0;
+        for (int i = 0; i < segments.Length; i++)
+        {
+            var (slot, from, count) = segments[i];
+            infos[i] = new SegmentInfo
+            {
+                Slot = (uint)slot,
+                FirstToken = (uint)tokens,
+                TokenCount = (uint)count,
+                Position = (uint)from,
+            };
+            tokens += count;
+            positions = Math.Max(positions, from + count);
+        }
+        SetStep(infos, new int[tokens]);
+        return new StepShape(tokens, 1, segments.Length, positions);
+    }
+
     /// <summary>Sets the step: several sequences and their token ids [T].</summary>
     public void SetStep(
         ReadOnlySpan<SegmentInfo> segments, ReadOnlySpan<int> tokenIds, int rows = 1)

@@ -30,6 +30,25 @@ public sealed record ExecutorOptions
 
     /// <summary>Format of keys and values in the cache.</summary>
     public CacheFormat CacheFormat { get; init; } = CacheFormat.F16;
+
+    /// <summary>Checks every number; devices call it before they allocate.</summary>
+    /// <param name="device">The device's name, for the message.</param>
+    /// <exception cref="MetalMoeException">A number is out of range.</exception>
+    public void Validate(string device)
+    {
+        Check(ContextLength >= 1, device, "context length", ContextLength);
+        Check(MaxBatchTokens is >= 1 and <= 65536, device, "batch", MaxBatchTokens);
+        Check(MaxLogitsRows >= 1, device, "logits rows", MaxLogitsRows);
+        Check(Slots is >= 1 and <= 4096, device, "slots", Slots);
+    }
+
+    private static void Check(bool holds, string device, string option, int found)
+    {
+        if (!holds)
+        {
+            throw new MetalMoeException($"[{device}] {option}: {found} is out of range");
+        }
+    }
 }
 
 /// <summary>Bytes an executor holds beside the mapped weights.</summary>

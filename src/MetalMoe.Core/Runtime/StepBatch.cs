@@ -78,4 +78,42 @@ public sealed class StepBatch
             _outputRows.Add(row);
         }
     }
+
+    /// <summary>
+    /// Checks sizes, slots, positions and token ids against what an executor was built for;
+    /// executors call it first, because kernels trust these numbers.
+    /// </summary>
+    /// <exception cref="ArgumentException">Too many tokens, rows or segments, a slot or a token
+    /// id that does not exist.</exception>
+    /// <exception cref="MetalMoeException">A segment goes beyond the context.</exception>
+    public void Validate(ExecutorOptions options, int vocabularySize)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (Tokens.Length > options.MaxBatchTokens
+            || OutputRows.Length > options.MaxLogitsRows
+            || Segments.Length > options.Slots)
+        {
+            throw new ArgumentException(
+                $"[step] expected at most {options.MaxBatchTokens} tokens, "
+                + $"{options.MaxLogitsRows} logits rows and {options.Slots} slots, got "
+                + $"{Tokens.Length}, {OutputRows.Length} and {Segments.Length}");
+        }
+        foreach (int token in Tokens)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(token);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, vocabularySize);
+        }
+        foreach (StepSegment segment in Segments)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(segment.Slot);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(segment.Slot, options.Slots);
+            if (segment.Position < 0
+                || segment.Position > options.ContextLength - segment.TokenCount)
+            {
+                throw new MetalMoeException(
+                    $"[step] context: expected at most {options.ContextLength} positions, got "
+                    + $"{segment.TokenCount} tokens at position {segment.Position}");
+            }
+        }
+    }
 }

@@ -57,6 +57,9 @@ internal sealed class UnitSplit
 
     private const long StreamBytes = 512 * 1024;
     private const int FewUnitsPerThread = 2;
+
+    // Experts have few rows each; this leaves every thread several of their units.
+    private const int FewExpertUnitsPerThread = 8;
     private const int ManyUnitsPerThread = 6;
     private const int LargestMany = 64;
 
@@ -70,7 +73,8 @@ internal sealed class UnitSplit
     public UnitSplit(int rows, long rowBytes, int threads, int matrices = 1)
     {
         long all = (long)rows * matrices;
-        long share = all / (threads * FewUnitsPerThread * (matrices > 1 ? 4 : 1));
+        long share =
+            all / (threads * (matrices > 1 ? FewExpertUnitsPerThread : FewUnitsPerThread));
         _few = Round(Math.Min(Math.Min(share, StreamBytes / rowBytes), rows), rows);
         _many = Round(Math.Min(all / (threads * ManyUnitsPerThread), LargestMany), LargestMany);
     }

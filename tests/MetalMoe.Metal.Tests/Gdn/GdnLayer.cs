@@ -70,23 +70,8 @@ internal sealed class GdnLayer
     /// <summary>Runs a step without checking.</summary>
     public float[] Run(StepForm form, params (int Slot, int From, int Count)[] segments)
     {
-        int tokens = segments.Sum(s => s.Count);
-        var infos = new SegmentInfo[segments.Length];
-        int first = 0;
-        for (int i = 0; i < segments.Length; i++)
-        {
-            infos[i] = new SegmentInfo
-            {
-                Slot = (uint)segments[i].Slot,
-                FirstToken = (uint)first,
-                TokenCount = (uint)segments[i].Count,
-                Position = (uint)segments[i].From,
-            };
-            first += segments[i].Count;
-        }
-        _runner.SetStep(infos, new int[tokens]);
-        var step = new StepShape(
-            tokens, 1, segments.Length, segments.Max(s => s.From + s.Count));
+        StepShape step = _runner.SetStep(segments);
+        int tokens = step.Tokens;
         BufferRef input = Gather(_problem.Input, segments);
         BufferRef alpha = Gather(_problem.Alpha, segments);
         BufferRef beta = Gather(_problem.Beta, segments);
