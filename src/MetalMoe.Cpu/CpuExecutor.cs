@@ -12,12 +12,14 @@ internal sealed unsafe class CpuExecutor : IExecutor
     private readonly WorkerPool _pool;
     private readonly StepContext _step;
     private readonly LoweredPlan _lowered;
+    private readonly long _tokenIds;
     private bool _disposed;
 
     public CpuExecutor(ModelPlan plan, ExecutorOptions options, WorkerPool pool)
     {
         options.Validate("cpu");
         Plan = plan;
+        _tokenIds = plan.CountTokenIds();
         Options = options;
         _pool = pool;
         _step = new StepContext(options.MaxBatchTokens, options.MaxLogitsRows, options.Slots);
@@ -39,7 +41,7 @@ internal sealed unsafe class CpuExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
-        batch.Validate(Options, Plan.VocabularySize);
+        batch.Validate(Options, _tokenIds);
         _step.Load(batch);
         foreach (CpuKernel kernel in _lowered.Kernels)
         {

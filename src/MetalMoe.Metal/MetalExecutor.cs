@@ -9,6 +9,7 @@ namespace MetalMoe.Metal;
 internal sealed class MetalExecutor : IExecutor
 {
     private readonly MetalContext _context;
+    private readonly long _tokenIds;
     private readonly KernelLibrary _kernels;
     private readonly PlanMemory _memory;
     private readonly DispatchList _decode;
@@ -22,6 +23,7 @@ internal sealed class MetalExecutor : IExecutor
     {
         options.Validate("metal");
         Plan = plan;
+        _tokenIds = plan.CountTokenIds();
         Options = options;
         _context = context;
         _kernels = kernels;
@@ -73,7 +75,7 @@ internal sealed class MetalExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
-        batch.Validate(Options, Plan.VocabularySize);
+        batch.Validate(Options, _tokenIds);
         StepShape shape = _memory.Step.Fill(batch);
         _context.Run(ListFor(shape.Tokens), shape, report);
         _outputCount = shape.Rows;

@@ -30,4 +30,12 @@ public sealed record ModelPlan
 
     /// <summary>Recurrent states, one a gated-delta-rule layer.</summary>
     public required IReadOnlyList<RecurrentShape> RecurrentStates { get; init; }
+
+    /// <summary>
+    /// Token ids that may be fed: rows of the smallest embedding table. That is not
+    /// <see cref="VocabularySize"/>, the width of the logits, where a plan ends in something
+    /// else than the head.
+    /// </summary>
+    public long CountTokenIds() => Ops.OfType<EmbedTokens>()
+        .Select(o => o.Table.Rows).DefaultIfEmpty(int.MaxValue).Min();
 }

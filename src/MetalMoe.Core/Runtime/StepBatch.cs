@@ -83,10 +83,12 @@ public sealed class StepBatch
     /// Checks sizes, slots, positions and token ids against what an executor was built for;
     /// executors call it first, because kernels trust these numbers.
     /// </summary>
+    /// <param name="options">What the executor was built with.</param>
+    /// <param name="tokenIds">Token ids are below this number.</param>
     /// <exception cref="ArgumentException">Too many tokens, rows or segments, a slot or a token
     /// id that does not exist.</exception>
     /// <exception cref="MetalMoeException">A segment goes beyond the context.</exception>
-    public void Validate(ExecutorOptions options, int vocabularySize)
+    public void Validate(ExecutorOptions options, long tokenIds)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (Tokens.Length > options.MaxBatchTokens
@@ -101,7 +103,7 @@ public sealed class StepBatch
         foreach (int token in Tokens)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(token);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, vocabularySize);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, tokenIds);
         }
         foreach (StepSegment segment in Segments)
         {
